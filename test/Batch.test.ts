@@ -383,6 +383,77 @@ describe("Batch.run", () => {
     })
   )
 
+  it.effect("fails only the affected item if an option callback does not return a string", () =>
+    Effect.gen(function* () {
+      // TypeScript rejects these values, but a JavaScript caller can return them.
+      const invalid = (at: number) => (n: number) => (n === at ? JSON.parse("5") : String(n))
+      const outcomes = yield* runBatchTest(
+        collect(
+          Batch.run(range(4), {
+            ...batchOptions,
+            order: "input",
+            key: invalid(0),
+            version: invalid(1),
+            hold: invalid(2)
+          })
+        )
+      )
+      assert.deepStrictEqual(outcomes.map(nameOf), [
+        "InvalidRequest key",
+        "InvalidRequest version",
+        "InvalidRequest hold",
+        "Succeeded"
+      ])
+      assert.deepStrictEqual(
+        outcomes.map(({ key }) => key),
+        ["", "1", "2", "3"]
+      )
+    })
+  )
+
+  it.effect("fails with JournalError if the journal returns the wrong number of entries", () =>
+    Effect.gen(function* () {
+      const memory = yield* makeMemoryJournal
+      const short: Batch.JournalService = { ...memory, read: () => Effect.succeed([]) }
+      const error = yield* runBatchTest(
+        Effect.flip(Stream.runDrain(Batch.run(range(3), batchOptions))).pipe(
+          Effect.provideService(Batch.Journal, short)
+        )
+      )
+      assert.deepStrictEqual(
+        [error._tag, error.operation, error.attempts, error.message],
+        ["JournalError", "Batch.run", 0, "Batch.run: the journal returned 0 entries for 3 items."]
+      )
+    })
+  )
+
+  it.effect("reads the journal once for items with the same key, and not for an item without a key", () =>
+    Effect.gen(function* () {
+      const memory = yield* makeMemoryJournal
+      const reads: Array<ReadonlyArray<string>> = []
+      const recording: Batch.JournalService = {
+        ...memory,
+        read: (batch, keys) => {
+          reads.push(keys)
+          return memory.read(batch, keys)
+        }
+      }
+      const keysRead = (keys: ReadonlyArray<string>) =>
+        Effect.map(
+          runBatchTest(
+            Effect.provideService(
+              collect(Batch.run(keys, { id: "b", key: (key) => key, request: () => requestOf(1), concurrency: 4 })),
+              Batch.Journal,
+              recording
+            )
+          ),
+          () => reads.splice(0)[0]
+        )
+      assert.deepStrictEqual(yield* keysRead(["a", "", "b", "a"]), ["a", "b"])
+      assert.isUndefined(yield* keysRead([""]))
+    })
+  )
+
   it.effect("keeps the journal entry of an item if `resubmit` throws", () =>
     Effect.gen(function* () {
       const { executions, runs } = yield* runBatchTest(

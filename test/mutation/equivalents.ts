@@ -403,5 +403,40 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "() => void this.listeners.delete(listener)",
     replacement: "() => undefined",
     reason: "A listener of an ended effect has no effect. The removal only frees memory."
+  },
+  {
+    file: "src/internal/batch/journalWriter.ts",
+    source: "Effect.forEach(pending, ({ done }) => Deferred.done(done, exit), { discard: true })",
+    original: "{ discard: true }",
+    replacement: "{}",
+    reason: "The effects have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/journalWriter.ts",
+    source: "Effect.forEach(pending, ({ done }) => Deferred.done(done, exit), { discard: true })",
+    original: "true",
+    replacement: "false",
+    reason: "The effects have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/progress.ts",
+    source: "(signal) => Effect.sync(() => this.subscribers.delete(signal))",
+    original: "(signal) => Effect.sync(() => this.subscribers.delete(signal))",
+    replacement: "() => undefined",
+    reason: "An ended subscriber ignores a signal. The removal only frees memory."
+  },
+  {
+    file: "src/internal/batch/progress.ts",
+    source: "(signal) => Effect.sync(() => this.subscribers.delete(signal))",
+    original: "() => this.subscribers.delete(signal)",
+    replacement: "() => undefined",
+    reason: "An ended subscriber ignores a signal. The removal only frees memory."
+  },
+  {
+    file: "src/internal/rateLimit/queueTimer.ts",
+    source: "if (at !== undefined && current !== undefined && current.at <= at) return Effect.void",
+    original: "at !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
   }
 ]
