@@ -50,6 +50,13 @@ const checks: ReadonlyArray<PromiseCheck> = [
     change: ["rateLimit/clockSkew.ts", "serverMillis - skew.min", "serverMillis - skew.max"]
   },
   {
+    id: "P3",
+    promise: "No request is sent before the reset, with any headers and a clock skew of up to 10 minutes",
+    file: "rateLimit/gate.properties.test.ts",
+    title: "completes every request without a rejection in",
+    change: ["rateLimit/clockSkew.ts", "serverMillis - skew.min", "serverMillis - skew.min - 2000"]
+  },
+  {
     id: "P4",
     promise: "Each wait is logged",
     file: "telemetry.test.ts",
@@ -122,6 +129,20 @@ const checks: ReadonlyArray<PromiseCheck> = [
       "plan.resent === undefined ? context.write(prepared.entry) : Effect.void",
       "Effect.void"
     ]
+  },
+  {
+    id: "P10",
+    promise: "A batch that is killed and started again submits nothing twice and loses nothing",
+    file: "batch/resume.test.ts",
+    title: "keeps the idempotency key of an item whose create response was lost",
+    change: ["batch/plan.ts", "attempt: entry.attempt, resent: entry", "attempt: entry.attempt + 1"]
+  },
+  {
+    id: "P11",
+    promise: "A delivery with the documented signature is accepted",
+    file: "apiSamples.test.ts",
+    title: "Webhook.verify accepts the test vector of webhooks/verification",
+    change: ["webhooks/signature.ts", "message.set(body, prefix.length)", "message.set(body)"]
   },
   {
     id: "P11",

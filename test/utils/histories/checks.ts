@@ -95,7 +95,8 @@ const checkError = ({ prompt }: Call, run: CallRun, played: Played): Violations 
   const name = `"${prompt}" (${error._tag})`
   if (error._tag === "DurableExecutionCancelled") return []
   const entry = entryOf(played, prompt)
-  if (run.acceptedAt !== undefined || run.resumedId !== undefined) {
+  // A durable execution does not report when the API has accepted the request.
+  if (run.acceptedAt !== undefined || run.resumedId !== undefined || error.executionId !== undefined) {
     return error.executionId === entry?.executionId ? [] : [`${name} has the id ${error.executionId}`]
   }
   const requests = creates(played).filter(

@@ -76,6 +76,9 @@ export type ProcessState = "running" | "frozen" | "killed" | "reaped"
 
 const maxReapMinutes = 60
 
+/** Time after which each finalizer has ended, even if it retries a request without network. */
+const maxFinalizerTime = Duration.minutes(10)
+
 export class SimulatedProcess {
   state: ProcessState = "running"
   /** Time of the kill, in milliseconds of the test. `undefined` before the kill. */
@@ -189,12 +192,15 @@ export class SimulatedProcess {
   readonly reap: Effect.Effect<number> = Effect.suspend(() => {
     this.state = "reaped"
     this.releaseTasks()
+    if (this.fiberCount === 0) return Effect.succeed(0)
     const interruptAll = Effect.sync(() => {
       for (const fiber of this.tracker.fibers) fiber.unsafeInterruptAsFork(fiber.id())
     })
-    // The first interruption also ends the timers, so fibers with finalizers can need further interruptions.
+    // The first interruption also ends the timers, so fibers with finalizers can need further interruptions. A finalizer
+    // that is already running needs the timers for its retries, and ends first.
     return Effect.zipRight(interruptAll, Effect.sleep(Duration.minutes(1))).pipe(
       Effect.repeat({ until: () => this.fiberCount === 0, times: maxReapMinutes }),
+      Effect.delay(maxFinalizerTime),
       Effect.map(() => this.fiberCount)
     )
   })
