@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Logger, TestClock } from "effect"
+import { Clock, Effect, Exit, Fiber, HashMap, Logger, Schedule, TestClock } from "effect"
 import { ModelRouteClient } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -35,11 +35,19 @@ describe("cancelOnInterrupt", () => {
    * Interrupts `run` after `afterMillis`. Returns the end time of the interruption, the request times and the logged
    * warnings. `statuses` contains the statuses of the executions one hour later.
    */
-  const interruptCreate = (simulator: SimulatorOptions, afterMillis: number, createsBefore = 0) =>
+  const interruptCreate = (
+    simulator: SimulatorOptions,
+    afterMillis: number,
+    createsBefore = 0,
+    client: Omit<ModelRouteClient.Options, "apiKey"> = {}
+  ) =>
     Effect.gen(function* () {
       const warnings: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => {
-        if (logLevel._tag === "Warning") warnings.push(String(message))
+      const annotated: Array<Record<string, unknown>> = []
+      const logger = Logger.make(({ annotations, logLevel, message }) => {
+        if (logLevel._tag !== "Warning") return
+        warnings.push(String(message))
+        annotated.push(Object.fromEntries(HashMap.toEntries(annotations)))
       })
       const program = Effect.gen(function* () {
         const { executions } = yield* ModelRouteClient.ModelRouteClient
@@ -58,14 +66,15 @@ describe("cancelOnInterrupt", () => {
           creates: yield* arrivalTimes("executions.create"),
           cancels: yield* arrivalTimes("executions.cancel"),
           statuses: executed.slice(createsBefore).map(({ status }) => status),
+          ids: executed.slice(createsBefore).map(({ executionId }) => executionId),
           keys: new Set(executed.map(({ idempotencyKey }) => idempotencyKey)).size
         }
       })
       const result = yield* runInVirtualTime(
-        program.pipe(Effect.provide([layer({ simulator }), Logger.replace(Logger.defaultLogger, logger)])),
+        program.pipe(Effect.provide([layer({ client, simulator }), Logger.replace(Logger.defaultLogger, logger)])),
         start
       )
-      return { ...valueOf(result), warnings }
+      return { ...valueOf(result), warnings, annotated }
     })
 
   it.effect("cancels the execution when the response to an interrupted create request arrives", () =>
@@ -134,11 +143,12 @@ describe("cancelOnInterrupt", () => {
 
   it.effect("logs the idempotency key if no response to an interrupted create request arrives", () =>
     Effect.gen(function* () {
-      const { returnedAt, statuses, warnings } = yield* interruptCreate(
+      const { annotated, returnedAt, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.times(9, Fault.on("executions.create", Fault.dropAfter))] },
         500
       )
       assert.deepStrictEqual([returnedAt, statuses], [7000, ["COMPLETED"]])
+      assert.deepStrictEqual(annotated, [{ idempotencyKey: "key-1" }])
       assert.lengthOf(warnings, 1)
       assert.match(warnings[0] ?? "", /^An interrupted create request could not be cancelled .* idempotency key key-1$/)
     })
@@ -146,13 +156,39 @@ describe("cancelOnInterrupt", () => {
 
   it.effect("logs the idempotency key and the execution id if the cancel request of executions.run fails", () =>
     Effect.gen(function* () {
-      const { statuses, warnings } = yield* interruptCreate(
+      const { annotated, ids, statuses, warnings } = yield* interruptCreate(
         { faults: [Fault.times(9, Fault.on("executions.cancel", Fault.apiError("INTERNAL_ERROR")))] },
         3000
       )
       assert.deepStrictEqual(statuses, ["COMPLETED"])
+      assert.deepStrictEqual(annotated, [{ executionId: ids[0], idempotencyKey: "key-1" }])
       assert.lengthOf(warnings, 1)
       assert.match(warnings[0] ?? "", /^Execution exec_\S+ \(idempotency key key-1\) could not be cancelled/)
+    })
+  )
+
+  const retryForever = { retry: Schedule.spaced("70 seconds") }
+
+  it.effect("retries the cancel request in the background for at most 5 minutes", () =>
+    Effect.gen(function* () {
+      const faults = [Fault.times(99, Fault.on("executions.cancel", Fault.dropBefore))]
+      const { cancels, returnedAt, warnings } = yield* interruptCreate({ faults }, 3000, 0, retryForever)
+      assert.strictEqual(returnedAt, 13_000)
+      assert.deepStrictEqual(cancels, [3000, 73_000, 143_000, 213_000, 283_000])
+      assert.lengthOf(warnings, 1)
+      assert.include(warnings[0], "could not be cancelled (no response arrived before the deadline)")
+    })
+  )
+
+  it.effect("retries an interrupted create request in the background for at most 5 minutes", () =>
+    Effect.gen(function* () {
+      const faults = [Fault.times(99, Fault.on("executions.create", Fault.dropAfter))]
+      const { creates, keys, returnedAt, warnings } = yield* interruptCreate({ faults }, 3000, 0, retryForever)
+      assert.strictEqual(returnedAt, 13_000)
+      assert.deepStrictEqual(creates, [0, 70_000, 140_000, 210_000, 280_000])
+      assert.strictEqual(keys, 1)
+      assert.lengthOf(warnings, 1)
+      assert.match(warnings[0] ?? "", /\(no response arrived before the deadline\).* idempotency key key-1$/)
     })
   )
 
@@ -191,7 +227,10 @@ describe("cancelOnInterrupt", () => {
 
   it.effect("logs a warning if the cancel request of executions.await fails", () => {
     const lines: Array<unknown> = []
-    const logger = Logger.make<unknown, void>(({ logLevel, message }) => void lines.push([logLevel.label, message]))
+    const logger = Logger.make<unknown, void>(
+      ({ annotations, logLevel, message }) =>
+        void lines.push([logLevel.label, message, Object.fromEntries(HashMap.toEntries(annotations))])
+    )
     const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel") ? errorResponse(400) : { status: 200, json: { id: "exec_1", status: "PROCESSING" } }
     )
@@ -205,6 +244,7 @@ describe("cancelOnInterrupt", () => {
         JSON.stringify(lines[0]),
         `["WARN",["Execution ${id} could not be cancelled (executions.cancel failed: `
       )
+      assert.include(JSON.stringify(lines[0]), `"],{"executionId":"${id}"}]`)
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
   })
 })

@@ -16,6 +16,7 @@ import {
 import { failureOf, valueOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClient } from "../utils/harness.js"
+import { spansOf } from "../utils/tracing.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("executions.notify", () => {
@@ -206,6 +207,19 @@ describe("executions.notify", () => {
         const now = (yield* Effect.clock).unsafeCurrentTimeMillis()
         assert.strictEqual(now - start, 90_000)
         assert.isAbove(urls.length, 5)
+      })
+    )
+  )
+
+  it.effect("adds the model and the cost of the notification to the span of the wait", () =>
+    atStart(
+      Effect.gen(function* () {
+        const { executions } = yield* clientWithStatus().client
+        yield* executions.notify(notification({ model: "m" }))
+        const [span] = yield* spansOf(executions.await(id))
+        assert.strictEqual(span?.attributes.get("gen_ai.request.model"), "m")
+        assert.strictEqual(span?.attributes.get("modelroute.cost_dollars"), 0.04)
+        assert.strictEqual(span?.attributes.get("modelroute.execution_id"), id)
       })
     )
   )
