@@ -40,6 +40,7 @@ describe("Execution.fileIds", () => {
     const value = {
       images: [{ file_id: "file_b" }, { file_id: "file_a", mask: ["file_c", "file_b"] }],
       note: "file_ is not one, nor is a file_x in a sentence",
+      texts: ["a file_x", "file_x.png", "file_"],
       none: null
     }
     assert.deepStrictEqual<ReadonlyArray<string>>(Execution.fileIds(value), ["file_b", "file_a", "file_c"])

@@ -23,6 +23,8 @@ const misuses: ReadonlyArray<readonly [name: string, field: string, misuse: Misu
   ["run with null as the options", "options", ({ executions }) => executions.run(image, null)],
   // @ts-expect-error null is not an object.
   ["await with null as the options", "options", ({ executions }) => executions.await(id, null)],
+  // @ts-expect-error A number is not a model name.
+  ["create with a number as the model", "model", ({ executions }) => executions.create({ model: 5, input: {} })],
   // @ts-expect-error A string is not an object.
   ["create with a string as extra", "extra", ({ executions }) => executions.create({ ...image, extra: "abc" })],
   // @ts-expect-error A number is not an object.

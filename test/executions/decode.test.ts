@@ -50,6 +50,27 @@ describe("decode.describeStatus", () => {
   })
 })
 
+describe("decode.toCompleted", () => {
+  const completedWith = (fields: object) => {
+    const execution = decode.execution({ id: "exec_1", status: "COMPLETED", ...fields })
+    return execution === undefined ? assert.fail("the execution has an id") : decode.toCompleted(execution)
+  }
+
+  it("returns the output of the field output or result, if any", () => {
+    assert.strictEqual(completedWith({ output: "o", result: "r" }).output, "o")
+    assert.strictEqual(completedWith({ output: null, result: "r" }).output, "r")
+    assert.notProperty(completedWith({}), "output")
+    assert.notProperty(completedWith({ result: "r" }), "result")
+  })
+
+  it("returns a result that is unchanged after a journal has stored the result", () => {
+    const completed = completedWith({ output: ["o"], cost: "0.04", latency_ms: 5, metadata: { a: 1 }, region: "EU" })
+    const stored = JSON.stringify(Schema.encodeSync(decode.StoredCompleted)(completed))
+    assert.deepStrictEqual(Schema.decodeUnknownSync(decode.StoredCompleted)(JSON.parse(stored)), completed)
+    assert.deepStrictEqual(completed.extra, { region: "EU" })
+  })
+})
+
 describe("decode.StoredCompleted", () => {
   it("keeps a metadata field with the name __proto__", () => {
     const metadata = JSON.parse('{"__proto__":{"tenant":"a"},"tenant":"b"}')

@@ -1,6 +1,6 @@
 /** Tests the methods that send single requests, and the streams and waits that combine these methods. */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Option, Schedule, Stream, TestClock } from "effect"
+import { Chunk, Effect, Fiber, Logger, LogLevel, Option, Schedule, Stream, TestClock } from "effect"
 import { Execution, RetryPolicy } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -111,6 +111,8 @@ describe("executions.result", () => {
     ["an execution without output", ok(completed), ok(completed), "COMPLETED, but its output is not available yet", 2],
     ["no status and a running execution", ok({ id }), ok(processing), "still PROCESSING", 2],
     ["no status and an execution with output", ok({ id }), ok({ ...completed, output: found }), found, 2],
+    ["no status and a null output", ok({ id, output: null }), ok({ ...completed, output: found }), found, 2],
+    ["no id", ok({ output: found }), ok({}), "UnexpectedResponse", 1],
     ["PROCESSING and a null output", ok({ ...processing, output: null }), ok({}), "still PROCESSING", 1],
     ["FAILED", ok(failed), ok({}), "GenerationFailed", 1],
     ["EXPIRED", ok({ id, status: "EXPIRED" }), ok({}), "ExecutionExpired", 1],
@@ -154,6 +156,22 @@ describe("executions.result", () => {
       assert.deepStrictEqual((yield* (yield* client).executions.result(id)).output, { file_id: "file_a" })
     })
   })
+})
+
+describe("a method with an undefined option model", () => {
+  it.effect("does not decode the output", () =>
+    Effect.gen(function* () {
+      const { client } = makeFakeClient(() => ({ status: 200, json: { id, status: "COMPLETED", output: "text" } }))
+      const { executions } = yield* client
+      const options = { timeout: "9 seconds", model: undefined } as const
+      assert.strictEqual(valueOf(yield* runToEnd(executions.await(id, options))).output, "text")
+      const watched = valueOf(yield* runToEnd(Stream.runCollect(executions.watch(id, options))))
+      assert.deepStrictEqual(
+        Chunk.toReadonlyArray(watched).map(({ output }) => output),
+        ["text"]
+      )
+    })
+  )
 })
 
 describe("executions.cancel", () => {
@@ -255,13 +273,40 @@ describe("executions.watch", () => {
         executions.watch(id, { timeout: "25 seconds", pollSchedule: Schedule.spaced("10 seconds") }),
         ({ status }) => Effect.sync(() => seen.push(status))
       )
-      assert.strictEqual(failureOf(yield* runToEnd(watched))._tag, "AwaitTimeout")
+      const error = failureOf(yield* runToEnd(watched))
+      assert.strictEqual(error._tag, "AwaitTimeout")
+      assert.strictEqual(error.attempts, 3)
       assert.deepStrictEqual(seen, ["PROCESSING"])
       assert.deepStrictEqual(
         at.map((instant) => instant - start),
         [10_000, 20_000, 25_000]
       )
     })
+  })
+})
+
+describe("executions.notify", () => {
+  it.effect("logs at level Debug if no fiber waits for the execution", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+      lines.push(`${logLevel.label} ${String(message)}`)
+    })
+    const { client } = makeFakeClient(() => ({ status: 200, json: { id, status: "PROCESSING" } }))
+    return Effect.gen(function* () {
+      const { executions } = yield* client
+      const notify = executions.notify(new Execution.Execution({ id, status: "PROCESSING" }))
+      yield* notify
+      const fibers = yield* Effect.forEach(
+        [Stream.runDrain(executions.watch(id)), executions.await(id)] as const,
+        (wait) => Effect.fork(Effect.provide(wait, Logger.remove(logger)))
+      )
+      yield* TestClock.adjust("1 second")
+      yield* notify
+      for (const fiber of fibers) yield* Fiber.interrupt(fiber)
+      yield* notify
+      const line = "DEBUG Execution exec_1 is PROCESSING, and this client has no wait for the execution"
+      assert.deepStrictEqual(lines, [line, line])
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All))
   })
 })
 

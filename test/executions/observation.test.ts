@@ -1,12 +1,51 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { DateTime } from "effect"
 import { Execution } from "effect-modelroute"
-import { hasSameExpiry, isProgress, lacksError, lacksOutput } from "../../src/internal/executions/observation.js"
+import {
+  hasSameExpiry,
+  isProgress,
+  lacksError,
+  lacksOutput,
+  toObservation
+} from "../../src/internal/executions/observation.js"
 import { id, output } from "../utils/executions.js"
-import { start } from "../utils/harness.js"
+import { httpDate, start } from "../utils/harness.js"
 
 const executionOf = (status: string, fields: Partial<ConstructorParameters<typeof Execution.Execution>[0]> = {}) =>
   new Execution.Execution({ id, status, ...fields })
+
+describe("toObservation", () => {
+  const minute = 60_000
+  for (const [name, expiresAt, date, deadline] of [
+    ["30 s after the expiry", start + minute, undefined, 90_500],
+    ["30 s after the expiry on the clock of the Date header", start + minute, start - minute, 150_500],
+    ["30 s after an expiry in 1 ms", start + 1, undefined, 30_501],
+    ["missing if the execution expires now", start, undefined, undefined],
+    ["missing if the execution has expired", start - 1, undefined, undefined],
+    ["missing if the execution has expired on the clock of the Date header", start + 1, start + minute, undefined],
+    ["missing if the execution has no expiry", undefined, start, undefined]
+  ] as const) {
+    it(`returns a deadline that is ${name}`, () => {
+      const execution = executionOf(
+        "PENDING",
+        expiresAt === undefined ? {} : { expiresAt: DateTime.unsafeMake(expiresAt) }
+      )
+      const response = HttpClientResponse.fromWeb(
+        HttpClientRequest.get("https://api.modelroute.ai"),
+        new Response(null, date === undefined ? {} : { headers: { date: httpDate(date) } })
+      )
+      const received = {
+        response,
+        headers: response.headers,
+        receivedAt: { monotonic: 500, wall: start },
+        context: { operation: "executions.get", attempts: 1, isRepeatable: true }
+      }
+      assert.deepStrictEqual(toObservation(execution, received), { execution, observedAt: 500, deadline })
+    })
+  }
+})
 
 describe("isProgress", () => {
   const running = ["PENDING", "PROCESSING", "AWAITING_WEBHOOK"]

@@ -4,6 +4,7 @@ import { SubmissionTracker } from "../../src/internal/executions/submissionTrack
 describe("SubmissionTracker.isAmbiguous", () => {
   for (const [name, steps, expected] of [
     ["false before the first attempt", "", false],
+    ["false if the request was rejected before its first attempt", "notProcessed", false],
     ["true after an attempt has started", "attempt", true],
     ["true after an attempt was sent", "attempt send", true],
     ["false if the only attempt was not processed", "attempt send notProcessed", false],

@@ -438,5 +438,142 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "at !== undefined",
     replacement: "true",
     reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/Execution.ts",
+    source: "for (let i = next.length - 1; i >= 0; i--) unread.push(next[i])",
+    original: "next.length - 1",
+    replacement: "next.length + 1",
+    reason: "The two additional values are undefined and contain no file id."
+  },
+  {
+    file: "src/Execution.ts",
+    source: "for (let i = values.length - 1; i >= 0; i--) unread.push(values[i])",
+    original: "values.length - 1",
+    replacement: "values.length + 1",
+    reason: "The two additional values are undefined and contain no file id."
+  },
+  {
+    file: "src/internal/executions/completion.ts",
+    source: "return Either.left(classify.fromExecution(execution, { ...fields, confidential, isRepeatable: true }))",
+    original: "true",
+    replacement: "false",
+    reason: "The error of a FAILED execution does not depend on whether a request can be repeated."
+  },
+  {
+    file: "src/internal/executions/decode.ts",
+    source: 'const text = nonEmptyString(status)?.toUpperCase() ?? ""',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Neither text is a valid status."
+  },
+  {
+    file: "src/internal/executions/latencyEstimate.ts",
+    source: 'if (status !== "COMPLETED" || model === undefined) return',
+    original: "model === undefined",
+    replacement: "false",
+    reason: "`expectedMillis` returns no estimate without a model. The condition narrows the type."
+  },
+  {
+    file: "src/internal/executions/latencyEstimate.ts",
+    source: "return model === undefined ? undefined : this.millisByModel.get(model)",
+    original: "model === undefined",
+    replacement: "false",
+    reason: "`record` stores no estimate without a model. The condition narrows the type."
+  },
+  {
+    file: "src/internal/executions/observation.ts",
+    source:
+      'Execution.isTerminal(update) || runningStatuses.indexOf(update.status) > runningStatuses.indexOf(known?.status ?? "")',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Neither text is a status."
+  },
+  {
+    file: "src/internal/executions/requests.ts",
+    source: 'return Either.left(invalidRequest(operation, "request", "is not an object", "Pass { model, input }."))',
+    original: '"Pass { model, input }."',
+    replacement: '""',
+    reason: "The wording of a text is not a contract."
+  },
+  {
+    file: "src/internal/executions/requests.ts",
+    source:
+      'return Either.left(invalidRequest(operation, "model", "is empty", "Pass a model name, such as flux-1.1-pro."))',
+    original: '"is empty"',
+    replacement: '""',
+    reason: "The wording of a text is not a contract."
+  },
+  {
+    file: "src/internal/executions/requests.ts",
+    source:
+      'const hasNoOutput = isNull && execution.status === "COMPLETED" && decode.outputOf(execution) === undefined',
+    original: "decode.outputOf(execution) === undefined",
+    replacement: "true",
+    reason: "`hasNoOutput` has no effect on an execution that contains an output."
+  },
+  {
+    file: "src/internal/executions/waitOptions.ts",
+    source:
+      'const timeoutMillis = timeout === undefined ? undefined : yield* check.duration("timeout", timeout, "zero")',
+    original: '"zero"',
+    replacement: '""',
+    reason: 'Only "above zero" changes the check.'
+  },
+  {
+    file: "src/internal/executions/decode.ts",
+    source: "{ disableValidation: true }",
+    original: "{ disableValidation: true }",
+    replacement: "{}",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/decode.ts",
+    source: "{ disableValidation: true }",
+    original: "true",
+    replacement: "false",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/decode.ts",
+    source: "id: Execution.ExecutionId.make(id, { disableValidation: true }),",
+    original: "{ disableValidation: true }",
+    replacement: "{}",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/decode.ts",
+    source: "id: Execution.ExecutionId.make(id, { disableValidation: true }),",
+    original: "true",
+    replacement: "false",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/earlyNotifications.ts",
+    source: "return { ...notification, execution: new Execution(rest, { disableValidation: true }) }",
+    original: "{ disableValidation: true }",
+    replacement: "{}",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/earlyNotifications.ts",
+    source: "return { ...notification, execution: new Execution(rest, { disableValidation: true }) }",
+    original: "true",
+    replacement: "false",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/observation.ts",
+    source: "{ disableValidation: true }",
+    original: "{ disableValidation: true }",
+    replacement: "{}",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/observation.ts",
+    source: "{ disableValidation: true }",
+    original: "true",
+    replacement: "false",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
   }
 ]

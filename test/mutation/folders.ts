@@ -61,7 +61,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   executions: {
     mutate: ["src/internal/executions/*.ts", "src/Execution.ts"],
     tests: [
-      "test/{Execution,Model,ModelRouteClient,apiSamples,telemetry}.test.ts",
+      "test/{Execution,IdempotencyKey,Model,ModelRouteClient,apiSamples,telemetry}.test.ts",
       "test/executions/*.test.ts",
       "test/typedModels/upload.test.ts",
       "test/batch/ambiguousSubmission.test.ts",
