@@ -128,7 +128,9 @@ describe("guards of errors", () => {
   it("isApiError returns true only for the documented codes", () => {
     for (const [code, { tag }] of Object.entries(E.codes)) {
       const Class = E.ApiError.members.find((member) => member._tag === tag) ?? assert.fail(code)
-      assert.isTrue(E.isApiError(new Class({})))
+      const error = new Class({})
+      assert.isTrue(E.isApiError(error))
+      assert.strictEqual(error[E.TypeId], E.TypeId)
     }
     assert.isFalse(E.isApiError(new E.UnrecognizedError({})))
   })

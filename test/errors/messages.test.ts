@@ -10,6 +10,7 @@ const assertParts = (message: string, parts: ReadonlyArray<string>, absent: Read
   for (const part of parts) assert.include(message, part)
   for (const part of absent) assert.notInclude(message, part)
   assert.notInclude(message, "undefined")
+  assert.isTrue(message.endsWith("."), message)
 }
 
 describe("message of an error with a code", () => {

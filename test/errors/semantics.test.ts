@@ -39,7 +39,11 @@ type Name = keyof typeof predicates
 type Row = readonly [error: E.ModelRouteError, ...holding: ReadonlyArray<Name>]
 
 const namesOf = (error: E.ModelRouteError): ReadonlyArray<string> =>
-  Object.entries<Predicate>(predicates).flatMap(([name, holds]) => (holds(error) ? [name] : []))
+  Object.entries<Predicate>(predicates).flatMap(([name, holds]) => {
+    const result = holds(error)
+    assert.isBoolean(result)
+    return result ? [name] : []
+  })
 
 const testPredicates = (name: string, [error, ...holding]: Row) => {
   const expected = [...new Set(holding)].sort()
