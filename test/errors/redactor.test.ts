@@ -19,6 +19,9 @@ describe("redactText", () => {
     assert.strictEqual(redact(prompt, [prompt]), "[redacted]")
     assert.strictEqual(redact("lighthouse in", [prompt]), "[redacted]")
     assert.strictEqual(redact("<lighthouse i>", [prompt]), "<[redacted]>")
+    assert.strictEqual(redact("lighthouse i", [prompt]), "[redacted]")
+    assert.strictEqual(redact("(0123456789ab)0123456789abc", ["0123456789ab"]), "([redacted])[redacted]c")
+    assert.strictEqual(redact("%41%42%43%44", ["x %41%42%43%44"]), "[redacted]")
     assert.strictEqual(redact("<lighthouse >", [prompt]), "<lighthouse >")
     assert.strictEqual(
       redact("a lighthouse, a storm, in a storm: house in a storm", [prompt]),
@@ -45,7 +48,7 @@ describe("redactText", () => {
   })
 
   it("removes secrets of at least 3 characters", () => {
-    assert.strictEqual(redact("key abc, ab", [], ["abc", "ab"]), "key [redacted], ab")
+    assert.strictEqual(redact("key ab, abc", [], ["abc", "ab"]), "key ab, [redacted]")
     assert.strictEqual(redact("key mr_key_canary0123.", [], ["mr_key_canary0123"]), "key [redacted].")
     const { redactText } = makeRedactor({ secrets: ["abc"] })
     assert.deepStrictEqual(redactText(["abc", "", "abcd"]), ["[redacted]", "", "abcd"])
@@ -58,6 +61,16 @@ describe("redactText", () => {
       redactorOf([prompt]).redactText(["no", `x ${prompt}`, "", "a lighthouse", "light", "house in"]),
       ["no", "x [redacted]", "", "[redacted]", "light", "house in"]
     )
+  })
+
+  it("redacts each of several texts on its own if the request contains the separator of the texts", () => {
+    const { redactText } = redactorOf(["\0ghijklmnopqr", "uvw\0xyzxyzxyz"])
+    assert.deepStrictEqual(redactText(["abc", "ghijklmnopqr", "x uvw", "xyzxyzxyz."]), [
+      "abc",
+      "[redacted]",
+      "x [redacted]",
+      "[redacted]."
+    ])
   })
 
   it("returns at most 2,048 characters", () => {
@@ -132,6 +145,8 @@ describe("redactText", () => {
     ["'https://x.example/f#part'", "'https://x.example/f?[redacted]'"],
     ['https:\\/\\/x.example\\/f?a=b"', 'https:\\/\\/x.example\\/f?[redacted]"'],
     ["what? https://x.example/f", "what? https://x.example/f"],
+    ["http://x.example/f?a=b", "http://x.example/f?[redacted]"],
+    ["https:/x?y=z", "https:/x?y=z"],
     ["X-Amz-Signature=abc&x=1", "X-Amz-Signature=[redacted]&x=1"],
     ["x-amz-security-token%3Dabc", "x-amz-security-token%3D[redacted]"],
     ['"X-Amz-Credential" : "a b", "c"', '"X-Amz-Credential" : "[redacted] b", "c"'],

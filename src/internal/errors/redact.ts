@@ -57,7 +57,7 @@ export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confident
     canSearch: sources.isComplete,
     redactText,
     redactIdentifiers: (texts) => {
-      const isIdentifier = texts.map((text) => text === "" || identifierPattern.test(text))
+      const isIdentifier = texts.map((text) => identifierPattern.test(text))
       const freeTexts = redactText(texts.filter((_, i) => isIdentifier[i] !== true)).values()
       const withoutSecrets = redact(texts, selectSources(noTexts, secretTexts))
       return texts.map((_, i) =>
@@ -118,7 +118,7 @@ const redact = (texts: ReadonlyArray<string>, sources: Sources): ReadonlyArray<s
 }
 
 const applyMask = (text: string, mask: Uint8Array, from: number): string => {
-  const isMasked = (at: number) => at < text.length && mask[from + at] === 1
+  const isMasked = (at: number) => mask[from + at] === 1
   let result = ""
   let shown = 0
   for (let at = 0; at < text.length; at++) {
@@ -127,7 +127,7 @@ const applyMask = (text: string, mask: Uint8Array, from: number): string => {
     while (isMasked(at)) at++
     shown = at
   }
-  return shown === 0 ? text : result + text.slice(shown)
+  return result + text.slice(shown)
 }
 
 /**
