@@ -1,6 +1,6 @@
 /** Tests the checks of client options. `ModelRouteClient.test.ts` tests the options of a client. */
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigError, ConfigProvider, Duration, Effect, Either, Redacted, Schedule } from "effect"
+import { Cause, ConfigError, ConfigProvider, Duration, Effect, Either, Redacted, Schedule } from "effect"
 import { ModelRouteError } from "effect-modelroute"
 import { withConfig } from "../../src/internal/http/clientConfig.js"
 import * as clientOptions from "../../src/internal/http/clientOptions.js"
@@ -32,6 +32,11 @@ describe("checkApiKey", () => {
       }
     })
   }
+
+  it("rejects a key that is not Redacted", () => {
+    const { key }: { readonly key: Redacted.Redacted } = JSON.parse('{"key":"sk_abc"}')
+    assert.match(rejection(clientOptions.checkApiKey(key)), /^ModelRouteClient\.make: apiKey is not a Redacted string/)
+  })
 
   it("returns a valid key", () => {
     for (const text of ["x", "sk_abc", "!#$%&()*+~"]) {
@@ -152,6 +157,23 @@ describe("withConfig", () => {
         missing,
         ConfigError.MissingData(["MODELROUTE_API_KEY"], "Set it to your API key from the dashboard.")
       )
+    })
+  )
+
+  it.effect("does not change another error of the configuration", () =>
+    Effect.gen(function* () {
+      const error = ConfigError.SourceUnavailable(["MODELROUTE_API_KEY"], "no connection", Cause.empty)
+      const provider = ConfigProvider.make({
+        load: () => Effect.fail(error),
+        flattened: ConfigProvider.fromMap(new Map()).flattened
+      })
+      const failure = yield* Effect.flip(
+        Effect.withConfigProvider(
+          withConfig(() => Effect.void),
+          provider
+        )
+      )
+      assert.deepStrictEqual(failure, error)
     })
   )
 

@@ -102,6 +102,7 @@ describe("decodeBody", () => {
   it.live("returns a body of less than two bytes", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* decode(undecoded("gzip"), Stream.empty), "")
+      assert.strictEqual(yield* decode(undecoded("deflate"), Stream.empty), "")
       assert.strictEqual(yield* decode(undecoded("gzip"), Stream.make(new Uint8Array(0))), "")
       assert.strictEqual(yield* decode(undecoded("gzip"), Stream.make(Buffer.from("x"))), "x")
     })
@@ -114,15 +115,16 @@ describe("decodeBody", () => {
     })
   )
 
-  it.live("emits no byte before the first two bytes have arrived", () =>
+  it.live("emits the first bytes after two bytes have arrived", () =>
     Effect.gen(function* () {
-      const first = decodeBody(
-        undecoded("gzip"),
-        Stream.concat(Stream.make(Buffer.from("x")), Stream.fail("broken")),
-        String
-      )
-      const pulled = yield* Effect.exit(Stream.runHead(first))
-      assert.strictEqual(pulled._tag, "Failure")
+      for (const [arrived, isEmitted] of [
+        ["x", false],
+        ["xy", true]
+      ] as const) {
+        const body = Stream.concat(Stream.make(Buffer.from(arrived)), Stream.fail("broken"))
+        const exit = yield* Effect.exit(Stream.runHead(decodeBody(undecoded("gzip"), body, String)))
+        assert.strictEqual(exit._tag, isEmitted ? "Success" : "Failure")
+      }
     })
   )
 
@@ -147,7 +149,7 @@ describe("decodeBody", () => {
       for (const kept of [1, 20]) {
         const body = Stream.concat(inPieces(gzipSync(text).subarray(0, kept), 10), Stream.fail("broken"))
         // `Stream.run` would log the failure itself.
-        const pull = Stream.toPull(decodeBody(undecoded("gzip"), body, String))
+        const pull = Stream.toPull(decodeBody(undecoded("gzip"), body, (cause) => `damaged: ${String(cause)}`))
         const error = yield* Effect.flip(Effect.scoped(Effect.flatMap(pull, Effect.forever)))
         assert.deepStrictEqual(error, Option.some("broken"))
       }

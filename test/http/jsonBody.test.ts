@@ -69,6 +69,7 @@ describe("checkJson", () => {
   ] as const) {
     it(`rejects a value that ${problem}`, () => {
       assert.deepStrictEqual(check({ input: { a: [{}, { "b c": value }] } }), rejection("input.a[1].b c", problem))
+      assert.deepStrictEqual(check({ input: [value, 1] }), rejection("input[0]", problem))
       assert.deepStrictEqual(check({ input: value }), rejection("input", problem))
     })
   }

@@ -1,8 +1,10 @@
+import { gzipSync } from "node:zlib"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { readBody } from "../../src/internal/http/responseBody.js"
+import { parseContentLength, readBody } from "../../src/internal/http/responseBody.js"
 import { fetchResponse } from "../utils/responses.js"
 
 const request = HttpClientRequest.get("https://api.modelroute.ai/v1/executions/exec_1")
@@ -41,7 +43,9 @@ describe("readBody", () => {
   )
 
   /** A response that replaces the stream of the response of `fetch`. */
-  const streamed = (stream: Stream.Stream<Uint8Array>): HttpClientResponse.HttpClientResponse =>
+  const streamed = (
+    stream: Stream.Stream<Uint8Array, HttpClientError.ResponseError>
+  ): HttpClientResponse.HttpClientResponse =>
     Object.create(HttpClientResponse.fromWeb(request, new Response("encrypted")), { stream: { value: stream } })
 
   it.effect("reads the new stream if transformClient has replaced the stream of the response", () =>
@@ -64,4 +68,136 @@ describe("readBody", () => {
       assert.deepStrictEqual([bytes.length, end, pulled], [10_000, "too large", 11])
     })
   )
+
+  const text = "a lighthouse in a storm ".repeat(3)
+  const encoded = { "content-encoding": "gzip" }
+  const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+  it.effect('returns the end "too large" if the body has its Content-Length and exceeds the limit', () =>
+    Effect.gen(function* () {
+      const { bytes, end } = yield* readBody(fetchResponse("abcdef", { "content-length": "6" }), 5)
+      assert.deepStrictEqual([textOf(bytes), end], ["abcde", "too large"])
+    })
+  )
+
+  it.effect("accepts a response without a body for a HEAD request", () =>
+    Effect.gen(function* () {
+      const head = HttpClientRequest.head("https://api.modelroute.ai/v1/x")
+      for (const headers of [{ "content-length": "5" }, encoded]) {
+        const { bytes, end } = yield* readBody(fetchResponse("", headers, { request: head }), 100)
+        assert.deepStrictEqual([bytes.length, end], [0, "complete"])
+      }
+    })
+  )
+
+  for (const [what, headers, status, end] of [
+    ["without a length", {}, 200, "truncated"],
+    ["with a length", { "content-length": "20" }, 200, "truncated"],
+    ["with the length 0", { "content-length": "0" }, 200, "complete"],
+    ["with the status 204", {}, 204, "complete"],
+    ["with the status 205", {}, 205, "complete"],
+    ["with the status 304", {}, 304, "complete"],
+    ["with the status 500", {}, 500, "truncated"]
+  ] as const) {
+    it.effect(`returns the end "${end}" if fetch returns no bytes of an encoded body ${what}`, () =>
+      Effect.gen(function* () {
+        const result = yield* readBody(fetchResponse("", { ...encoded, ...headers }, { status }), 100)
+        assert.deepStrictEqual([result.bytes.length, result.end], [0, end])
+      })
+    )
+  }
+
+  it.effect("accepts a decoded body of fetch, and an empty body without an encoding", () =>
+    Effect.gen(function* () {
+      const decoded = yield* readBody(fetchResponse("abc", { ...encoded, "content-length": "20" }), 100)
+      assert.deepStrictEqual([textOf(decoded.bytes), decoded.end], ["abc", "complete"])
+      assert.strictEqual((yield* readBody(fetchResponse("abc", encoded), 0)).end, "too large")
+      assert.strictEqual((yield* readBody(fetchResponse("", {}), 100)).end, "complete")
+    })
+  )
+
+  /** A response of a transport that does not decode bodies. */
+  const undecoded = (chunks: ReadonlyArray<Uint8Array>, isBroken = false) => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        for (const chunk of chunks) controller.enqueue(chunk)
+        if (!isBroken) controller.close()
+      },
+      pull: (controller) => controller.error(new Error("reset"))
+    })
+    return fetchResponse("", encoded, { source: { statusCode: 200, body } })
+  }
+
+  for (const [what, chunks, isBroken, expected] of [
+    ["a whole body", [gzipSync(text)], false, [text, "complete"]],
+    ["a body that is not compressed", [Buffer.from(text)], false, [text, "complete"]],
+    ["a whole body before the connection breaks", [gzipSync(text)], true, [text, "truncated"]],
+    ["an empty body", [], false, ["", "complete"]]
+  ] as const) {
+    it.live(`decompresses ${what}`, () =>
+      Effect.gen(function* () {
+        const { bytes, end } = yield* readBody(undecoded(chunks, isBroken), 100)
+        assert.deepStrictEqual<ReadonlyArray<string>>([textOf(bytes), end], expected)
+      })
+    )
+  }
+
+  it.live('returns the end "truncated" if the compressed body is cut, and "too large" beyond the limit', () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* readBody(undecoded([gzipSync(text).subarray(0, -9)]), 100)).end, "truncated")
+      const { bytes, end } = yield* readBody(undecoded([gzipSync(text)]), 60)
+      assert.deepStrictEqual([textOf(bytes), end], [text.slice(0, 60), "too large"])
+    })
+  )
+
+  /** A response that replaces the stream of a response that is not decoded. */
+  const derived = (
+    stream: Stream.Stream<Uint8Array, HttpClientError.ResponseError>
+  ): HttpClientResponse.HttpClientResponse =>
+    Object.create(fetchResponse("", encoded, { source: { statusCode: 200 } }), { stream: { value: stream } })
+
+  it.live("decompresses the stream of transformClient", () =>
+    Effect.gen(function* () {
+      const whole = yield* readBody(derived(Stream.make(gzipSync(text))), 100)
+      assert.deepStrictEqual([textOf(whole.bytes), whole.end], [text, "complete"])
+      const cut = yield* readBody(derived(Stream.make(gzipSync(text).subarray(0, -9))), 100)
+      assert.strictEqual(cut.end, "truncated")
+    })
+  )
+
+  for (const [reason, end] of [
+    ["EmptyBody", "complete"],
+    ["Decode", "truncated"]
+  ] as const) {
+    it.effect(`returns the end "${end}" if the stream of transformClient fails with ${reason}`, () =>
+      Effect.gen(function* () {
+        const response = fetchResponse("", {})
+        const error = new HttpClientError.ResponseError({ request, response, reason })
+        const result = yield* readBody(streamed(Stream.concat(Stream.make(Uint8Array.of(1)), Stream.fail(error))), 100)
+        assert.deepStrictEqual(result, { bytes: Uint8Array.of(1), end })
+      })
+    )
+  }
+})
+
+describe("parseContentLength", () => {
+  for (const [length, encoding, expected] of [
+    [undefined, undefined, undefined],
+    ["0", undefined, 0],
+    ["15", undefined, 15],
+    ["15", "identity", 15],
+    ["15", "gzip", undefined],
+    ["", undefined, undefined],
+    ["-1", undefined, undefined],
+    ["1e2", undefined, undefined],
+    ["15, 15", undefined, undefined],
+    ["x15", undefined, undefined],
+    ["999999999999999", undefined, 999_999_999_999_999],
+    ["9999999999999999", undefined, undefined]
+  ] as const) {
+    it(`returns ${expected} for the length ${length} and the encoding ${encoding}`, () => {
+      const headers = { "content-length": length, "content-encoding": encoding }
+      assert.strictEqual(parseContentLength(headers), expected)
+    })
+  }
 })

@@ -90,11 +90,20 @@ describe("describeTransportError", () => {
       [{ code: "ETIMEDOUT", syscall: "read" }, "timeout"]
     ] as const) {
       const { code, syscall } = error
-      assert.strictEqual(reasonOf(Object.assign(new Error(`${syscall} ${code}`), error)), reason, `${syscall} ${code}`)
+      const inner = Object.assign(new Error(`${syscall} ${code}`), error)
+      for (const cause of [inner, new TypeError("fetch failed", { cause: inner })]) {
+        assert.strictEqual(reasonOf(cause), reason, `${syscall} ${code}`)
+      }
     }
     const cyclic = new Error("x")
     cyclic.cause = cyclic
     assert.strictEqual(reasonOf(cyclic), "unknown")
+    for (const cause of [null, undefined, "ECONNREFUSED", {}]) assert.strictEqual(reasonOf(cause), "unknown")
+    const nested = (levels: number): Error =>
+      levels === 0
+        ? Object.assign(new Error("x"), { code: "ECONNREFUSED" })
+        : new Error("x", { cause: nested(levels - 1) })
+    assert.deepStrictEqual([reasonOf(nested(7)), reasonOf(nested(8))], ["connect", "unknown"])
   })
 
   it("determines the reason of a failed TLS handshake from the message if the error code is ambiguous", () => {
@@ -110,6 +119,8 @@ describe("describeTransportError", () => {
     assert.strictEqual(reasonOf("EPROTO", openSsl("sslv3 alert handshake failure"), "write"), "connect")
     assert.strictEqual(reasonOf("EPROTO", openSsl("tlsv13 alert certificate required"), "write"), "reset")
     assert.strictEqual(reasonOf("EPROTO", "write EPROTO", "write"), "reset")
+    const withoutFile = "write EPROTO 80:error:0A:SSL routines:ssl3_get_record:wrong version number\n"
+    assert.strictEqual(reasonOf("EPROTO", withoutFile, "write"), "connect")
   })
 
   // Each list contains the messages of an error and its causes, as recorded with Deno 2.9, workerd 1.20260730, Bun 1.4
@@ -130,6 +141,26 @@ describe("describeTransportError", () => {
     const cause = new DOMException("The operation was aborted due to timeout", "TimeoutError")
     assert.strictEqual(describeTransportError({ reason: "Transport", cause }).reason, "timeout")
   })
+})
+
+describe("text of a transport error", () => {
+  for (const [text, cause] of [
+    [
+      "connect ECONNREFUSED",
+      new TypeError("fetch failed", { cause: new Error("x", { cause: new Error("connect ECONNREFUSED") }) })
+    ],
+    ["connect ECONNREFUSED", new AggregateError([new Error("connect ECONNREFUSED"), new Error("other")], "failed")],
+    ["ECONNRESET", new Error("fetch failed", { cause: Object.assign(new Error(""), { code: "ECONNRESET" }) })],
+    ["ECONNRESET", { code: "ECONNRESET" }],
+    ["reset", { code: "ECONNRESET", message: "reset" }],
+    ["Transport", {}],
+    ["Transport", undefined],
+    ["Transport", null]
+  ] as const) {
+    it(`is the message or the code of the innermost cause: ${text}`, () => {
+      assert.strictEqual(describeTransportError({ reason: "Transport", cause }).text, text)
+    })
+  }
 })
 
 describe("isRejectedRedirect", () => {

@@ -4,7 +4,8 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Option } from "effect"
+import { startFiber } from "../../src/internal/http/childFiber.js"
 import * as transports from "../../src/internal/http/transports.js"
 import { fetchResponse } from "../utils/responses.js"
 import { spansOf } from "../utils/tracing.js"
@@ -99,6 +100,24 @@ describe("storageClient", () => {
         [undefined, "manual"]
       )
     }).pipe(Effect.provide(layerOf(fetch)))
+  })
+})
+
+describe("attemptFiberOptions", () => {
+  it.effect("sets the redirect mode and prevents spans in the fiber of an attempt", () => {
+    const { fetch, received } = recordFetch()
+    return Effect.gen(function* () {
+      const client = yield* HttpClient.HttpClient
+      const options = transports.attemptFiberOptions(yield* transports.findFetchOptions(client))
+      const attempt = Effect.withFiberRuntime<unknown>((parent) =>
+        Effect.orDie(Fiber.join(startFiber(parent, get(client), options)))
+      )
+      assert.deepStrictEqual(yield* spansOf(attempt), [])
+      assert.deepStrictEqual(
+        received.map(({ cache, redirect }) => [cache, redirect]),
+        [["no-store", "manual"]]
+      )
+    }).pipe(Effect.provide(layerOf(fetch, { cache: "no-store" })))
   })
 })
 
