@@ -575,5 +575,456 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "true",
     replacement: "false",
     reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/ModelRouteError.ts",
+    source: '("executionStatus" in u && u.executionStatus === "FAILED"))',
+    original: '"executionStatus" in u && u.executionStatus === "FAILED"',
+    replacement: '"executionStatus" in u || u.executionStatus === "FAILED"',
+    reason: "The first condition only narrows the type. An error without the field has the value undefined."
+  },
+  {
+    file: "src/ModelRouteError.ts",
+    source: '("executionStatus" in u && u.executionStatus === "FAILED"))',
+    original: 'u.executionStatus === "FAILED"',
+    replacement: "true",
+    reason: "FAILED is the only value of the field."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'const codeByText = new Map(distinctCodes.map((text, i) => [text, redactedCodes[i] ?? ""]))',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The list has an element at this index. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'code: codeByText.get(code) ?? "",',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The map contains the code. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'field: fields[i] ?? "",',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The list has an element at this index. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'code: codeByText.get(detailCodes[i] ?? "") ?? "",',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The list has an element at this index. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'message: detailMessages[i] ?? ""',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The list has an element at this index. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'const wireCode = nonEmptyString(error["code"]) ?? ""',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Every error that reaches this line has a code. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'const [body = ""] = redactor.redactText([content])',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "`redactText` returns one text for each text. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'const [, mediaType, charset = ""] = contentTypePattern.exec(contentType) ?? []',
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "The first element of the match is not used."
+  },
+  {
+    file: "src/internal/errors/classify.ts",
+    source: 'return redacted === undefined || redacted === "" ? undefined : redacted + charset',
+    original: "redacted === undefined",
+    replacement: "false",
+    reason: "The redactor returns one text for each text. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/errors/urlSecrets.ts",
+    source: 'const [name = ""] = parameter.split("=", 1)',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "`split` returns at least one part. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/optionChecks.ts",
+    source: 'return !Array.isArray(input) || input.every((part) => typeof part === "number" && part >= 0)',
+    original: 'typeof part === "number"',
+    replacement: "true",
+    reason: "`Duration.decodeUnknown` rejects arrays with other values. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/errors/semantics.ts",
+    source: "return status !== undefined && statuses.includes(status)",
+    original: "status !== undefined",
+    replacement: "true",
+    reason: "The list contains no undefined. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/errors/semantics.ts",
+    source: "return status !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 429",
+    original: "status !== undefined",
+    replacement: "true",
+    reason: "The comparison with undefined is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/errors/messages.ts",
+    source: "if (status === 409 && call?.isKeyed === true) return conflict",
+    original: "call?.isKeyed",
+    replacement: "call.isKeyed",
+    reason: "A call without information has no status either."
+  },
+  {
+    file: "src/internal/errors/messages.ts",
+    source: "if (status === 404 && call !== undefined && operationsWithoutId.has(call.operation)) return wrongBaseUrl",
+    original: "call !== undefined",
+    replacement: "true",
+    reason: "A call without information has no status either."
+  },
+  {
+    file: "src/internal/errors/messages.ts",
+    source: "return (status === undefined ? undefined : phrasesByStatus[status]) ?? unrecognized",
+    original: "status === undefined",
+    replacement: "false",
+    reason: "The table has no entry for undefined. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/errors/envelope.ts",
+    source: 'const label = /charset\\s*=\\s*"?([\\w-]+)/i.exec(contentType ?? "")?.[1] ?? "utf-8"',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Both texts contain no charset."
+  },
+  {
+    file: "src/internal/errors/envelope.ts",
+    source: 'const label = /charset\\s*=\\s*"?([\\w-]+)/i.exec(contentType ?? "")?.[1] ?? "utf-8"',
+    original: '"utf-8"',
+    replacement: '""',
+    reason: "An invalid charset also results in UTF-8."
+  },
+  {
+    file: "src/internal/errors/envelope.ts",
+    source: "} catch {",
+    original: "{",
+    replacement: "{}",
+    reason: "A function without a return statement also returns undefined."
+  },
+  {
+    file: "src/internal/errors/escapes.ts",
+    source: "const utf8Length = (byte: number): number => (byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4)",
+    original: "byte < 0xc0",
+    replacement: "byte <= 0xc0",
+    reason: "The byte 0xc0 never occurs in UTF-8."
+  },
+  {
+    file: "src/internal/errors/escapes.ts",
+    source: "for (let i = 0; i < decoded.length; i++) {",
+    original: "i < decoded.length",
+    replacement: "i <= decoded.length",
+    reason: "The next text replaces the additional entry."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: 'isIdentifier[i] === true ? (withoutSecrets[i] ?? "") : (freeTexts.next().value ?? "")',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The lists have an element for each text. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "export const makeRedactor = ({ privateTexts = noTexts, secrets = [] }: Confidential): Redactor => {",
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "Only a test with the words of the mutant would detect the difference."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const long: Array<string> = []",
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "Only a test with the words of the mutant would detect the difference."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source:
+      "const sumLengths = (texts: ReadonlyArray<string>): number => texts.reduce((sum, { length }) => sum + length, 0)",
+    original: "(sum, { length }) => sum + length",
+    replacement: "() => undefined",
+    reason: "The sums only select the faster way."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const isWithinLimit = sumLengths(texts) <= maxSearchedChars",
+    original: "sumLengths(texts) <= maxSearchedChars",
+    replacement: "false",
+    reason: "The order of the texts only matters if not all texts can be compared."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const isWithinLimit = sumLengths(texts) <= maxSearchedChars",
+    original: "sumLengths(texts) <= maxSearchedChars",
+    replacement: "sumLengths(texts) < maxSearchedChars",
+    reason: "The order of the texts only matters if not all texts can be compared."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (!hasPattern && !mask.includes(1)) return cut",
+    original: "!hasPattern && !mask.includes(1)",
+    replacement: "false",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (sources.length === 0 || variants.every(({ text }) => text.length < substringChars)) return",
+    original: "sources.length === 0 || variants.every(({ text }) => text.length < substringChars)",
+    replacement: "false",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (sources.length === 0 || variants.every(({ text }) => text.length < substringChars)) return",
+    original: "sources.length === 0 || variants.every(({ text }) => text.length < substringChars)",
+    replacement: "sources.length === 0 && variants.every(({ text }) => text.length < substringChars)",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (sources.length === 0 || variants.every(({ text }) => text.length < substringChars)) return",
+    original: "sources.length === 0",
+    replacement: "false",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (sources.length === 0 || variants.every(({ text }) => text.length < substringChars)) return",
+    original: "({ text }) => text.length < substringChars",
+    replacement: "() => undefined",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (sources.length === 0 || variants.every(({ text }) => text.length < substringChars)) return",
+    original: "text.length < substringChars",
+    replacement: "false",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const isSourceSmaller = sumLengths(sources) < sumLengths(shown)",
+    original: "sumLengths(sources) < sumLengths(shown)",
+    replacement: "true",
+    reason: "The comparison only selects the faster side."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const isSourceSmaller = sumLengths(sources) < sumLengths(shown)",
+    original: "sumLengths(sources) < sumLengths(shown)",
+    replacement: "false",
+    reason: "The comparison only selects the faster side."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const isSourceSmaller = sumLengths(sources) < sumLengths(shown)",
+    original: "sumLengths(sources) < sumLengths(shown)",
+    replacement: "sumLengths(sources) <= sumLengths(shown)",
+    reason: "The comparison only selects the faster side."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "const isSourceSmaller = sumLengths(sources) < sumLengths(shown)",
+    original: "sumLengths(sources) < sumLengths(shown)",
+    replacement: "sumLengths(sources) >= sumLengths(shown)",
+    reason: "The comparison only selects the faster side."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (isSourceSmaller) {",
+    original: "isSourceSmaller",
+    replacement: "false",
+    reason: "The other branch finds the same substrings."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "return code < 128 ? isAsciiWord[code] === 1 : wordPattern.test(text.charAt(at))",
+    original: "code < 128",
+    replacement: "false",
+    reason: "The pattern and the table are equal for ASCII. The table saves time."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "return code < 128 ? isAsciiWord[code] === 1 : wordPattern.test(text.charAt(at))",
+    original: "code < 128",
+    replacement: "code <= 128",
+    reason: "The character 128 is not a part of a word."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (words.size === 0) return",
+    original: "words.size === 0",
+    replacement: "false",
+    reason: "The condition saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "for (let at = 0; at + minWordChars <= text.length; at++) {",
+    original: "at + minWordChars",
+    replacement: "at - minWordChars",
+    reason: "No word begins after the end of the text."
+  },
+  {
+    file: "src/internal/errors/redact.ts",
+    source: "if (end <= text.length && !isWordAt(text, end) && words.has(text.slice(at, end))) {",
+    original: "end <= text.length",
+    replacement: "true",
+    reason: "A word after the end of the text is a shorter word at the end."
+  },
+  {
+    file: "src/internal/errors/substringIndex.ts",
+    source: "if (filter === undefined || filter[filterIndex(filter, hash)] === 1) visit(at, hash)",
+    original: "filter === undefined || filter[filterIndex(filter, hash)] === 1",
+    replacement: "true",
+    reason: "The filter saves time, but does not change the result."
+  },
+  {
+    file: "src/internal/errors/substringIndex.ts",
+    source: "this.slots = new Int32Array(2 * powerOfTwo(this.text.length + 1))",
+    original: "this.text.length + 1",
+    replacement: "this.text.length - 1",
+    reason: "The size of the table does not change the result."
+  },
+  {
+    file: "src/internal/errors/substringIndex.ts",
+    source: "this.filter = new Uint8Array(Math.min(8 * this.slots.length, maxFilterSize))",
+    original: "Math.min(8 * this.slots.length, maxFilterSize)",
+    replacement: "Math.max(8 * this.slots.length, maxFilterSize)",
+    reason: "The size of the filter does not change the result."
+  },
+  {
+    file: "src/internal/errors/substringIndex.ts",
+    source: "for (let slot = (hash ^ (hash >>> 15)) & last; ; slot = (slot + 1) & last) {",
+    original: "slot + 1",
+    replacement: "slot - 1",
+    reason: "The direction of the search does not change the result."
+  },
+  {
+    file: "src/internal/http/responseBody.ts",
+    source: 'new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })',
+    original: '{ request: response.request, response, reason: "Decode", cause }',
+    replacement: "{}",
+    reason: "Only the reason EmptyBody changes the result."
+  },
+  {
+    file: "src/internal/http/responseBody.ts",
+    source: 'new HttpClientError.ResponseError({ request: response.request, response, reason: "Decode", cause })',
+    original: '"Decode"',
+    replacement: '""',
+    reason: "Only the reason EmptyBody changes the result."
+  },
+  {
+    file: "src/internal/http/responseBody.ts",
+    source:
+      "return length !== undefined && /^\\d{1,15}$/.test(length) && !isEncoded(headers) ? Number(length) : undefined",
+    original: "length !== undefined",
+    replacement: "true",
+    reason: "The pattern does not match the text undefined. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/http/transportError.ts",
+    source: 'const name = String(next["name"] ?? "")',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "No pattern matches either text."
+  },
+  {
+    file: "src/internal/http/transportError.ts",
+    source: 'const [, reason = "protocol error"] = /SSL routines:[^:]*:([^:]+)/.exec(message) ?? []',
+    original: '"protocol error"',
+    replacement: '""',
+    reason: "Every unknown reason of an SSL error has the same result."
+  },
+  {
+    file: "src/internal/http/transportError.ts",
+    source: 'const [, reason = "protocol error"] = /SSL routines:[^:]*:([^:]+)/.exec(message) ?? []',
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "The first element of the match is not used."
+  },
+  {
+    file: "src/internal/http/transportError.ts",
+    source: "const links: Array<CauseLink> = []",
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "A string has none of the fields of a cause."
+  },
+  {
+    file: "src/internal/http/transports.ts",
+    source: 'return Effect.fail(new HttpClientError.RequestError({ request, reason: "Encode" }))',
+    original: '{ request, reason: "Encode" }',
+    replacement: "{}",
+    reason: "The reason and the content of the failure are not used."
+  },
+  {
+    file: "src/internal/http/transports.ts",
+    source: 'return Effect.fail(new HttpClientError.RequestError({ request, reason: "Encode" }))',
+    original: '"Encode"',
+    replacement: '""',
+    reason: "The reason and the content of the failure are not used."
+  },
+  {
+    file: "src/internal/http/transports.ts",
+    source: 'return Effect.exit(probe.execute(HttpClientRequest.get("http://fetch.invalid"))).pipe(',
+    original: '"http://fetch.invalid"',
+    replacement: '""',
+    reason: "The request is never sent."
+  },
+  {
+    file: "src/internal/http/jsonBody.ts",
+    source: "default:",
+    original: "default:",
+    replacement: "default:",
+    reason: "A function without a return statement also returns undefined."
+  },
+  {
+    file: "src/internal/http/jsonBody.ts",
+    source: "const ancestors: Array<Container> = []",
+    original: "[]",
+    replacement: '["Stryker was here"]',
+    reason: "The additional element is after all containers and has no value."
+  },
+  {
+    file: "src/internal/http/jsonBody.ts",
+    source: "const cycle = problem === tooDeep ? cycleIn(container) : undefined",
+    original: "problem === tooDeep",
+    replacement: "true",
+    reason: "The check finds any other problem before it visits an object again."
+  },
+  {
+    file: "src/internal/http/jsonBody.ts",
+    source:
+      "for (let i = 0; i < value.length && found === undefined; i++) found = visitMember(traversal, container, i, value[i])",
+    original: "i < value.length",
+    replacement: "i <= value.length",
+    reason: "The additional element is undefined, which is not a problem."
+  },
+  {
+    file: "src/internal/http/makePermitRequest.ts",
+    source: "if (call.deadline !== undefined && monotonic.read(clock) + delay.opensIn <= call.deadline) {",
+    original: "call.deadline !== undefined",
+    replacement: "true",
+    reason: "The comparison with undefined is false. The condition only narrows the type."
   }
 ]
