@@ -2,7 +2,7 @@
  * Tests that a batch can resume after a failure at any point. No item is submitted twice, and no outcome is lost (P10).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Option, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { Batch, ModelRouteError } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import {
@@ -116,6 +116,11 @@ describe("Batch.run", () => {
       assert.deepStrictEqual(submitted?.body, requestOf(1))
       assert.strictEqual(submitted?.submittedAt.epochMillis, start)
       assert.strictEqual(submitted?.idempotencyKey, executions[0]?.idempotencyKey)
+      // A later version of the library must compute the same values. Otherwise, it would reject the item or pay twice.
+      assert.deepStrictEqual(
+        [submitted?.digest, submitted?.idempotencyKey],
+        ["30c742c32f647e2e98bb5f502bb54cd1", "b93cc31e3c66c4e8c4cd545640507e56"]
+      )
       for (const { attempt, digest, idempotencyKey, key, submittedAt } of history) {
         assert.deepStrictEqual(
           { attempt, digest, idempotencyKey, key, submittedAt },
@@ -444,6 +449,27 @@ describe("Batch.run in a later run", () => {
       assert.deepStrictEqual(countTags(outcomes), { Succeeded: 8 })
       assert.strictEqual(Duration.toMillis(took), 0)
       for (const { operation } of polls) assert.strictEqual(operation, "executions.get")
+      assert.isAtMost(polls.length, 8)
+    })
+  )
+
+  it.effect("counts the holds of the executions of an earlier run in the progress", () =>
+    Effect.gen(function* () {
+      const states = yield* runBatchTest(
+        Effect.gen(function* () {
+          yield* Effect.timeoutOption(Stream.runDrain(Batch.run(range(3), batchOptions)), "1 second")
+          const batch = yield* Batch.make(range(3), batchOptions)
+          const running = yield* Effect.fork(Stream.runDrain(batch.outcomes))
+          yield* Effect.sleep("1 second")
+          const during = yield* batch.progress.get
+          yield* Fiber.join(running)
+          return [during, yield* batch.progress.get].map(({ held, inFlight }) => [inFlight, held])
+        })
+      )
+      assert.deepStrictEqual(states, [
+        [3, "0.144"],
+        [0, "0.00"]
+      ])
     })
   )
 
@@ -661,6 +687,24 @@ describe("Batch.run after a 404 for an execution", () => {
       assert.isFalse(unknown.final)
       assert.deepStrictEqual([found && nameOf(found), found?.delivered], ["Succeeded", false])
       assert.strictEqual(executions.length, 1)
+    })
+  )
+
+  it.effect("fails with JournalError if the recorded 404 cannot be removed", () =>
+    Effect.gen(function* () {
+      const error = yield* runBatchTest(
+        Effect.gen(function* () {
+          const kept = yield* makeMemoryJournal
+          const runOnce = (journal: Batch.JournalService) =>
+            collect(Batch.run([1], image)).pipe(Effect.provide(withJournal(journal)))
+          yield* Effect.timeoutOption(runOnce(kept), "1 second")
+          yield* Effect.sleep("70 seconds")
+          assert.deepStrictEqual((yield* runOnce(kept)).map(nameOf), ["UnrecognizedError"])
+          return yield* Effect.flip(runOnce(failAtWrite(kept, 1, false, "Accepted")))
+        }),
+        { simulator: { faults: [notFound] } }
+      )
+      assert.strictEqual(error, journalFailure)
     })
   )
 
