@@ -196,6 +196,21 @@ describe("Batch.run with maxCost and no reported holds", () => {
   )
 })
 
+describe("Batch.run with maxCost and reported holds", () => {
+  it.effect("logs no warning", () =>
+    Effect.gen(function* () {
+      const { logger, warnings } = makeWarningLogger()
+      yield* runBatchTest(
+        Effect.provide(
+          collect(Batch.run(range(3), { ...batchOptions, maxCost: "1.00" })),
+          Logger.replace(Logger.defaultLogger, logger)
+        ).pipe(Logger.withMinimumLogLevel(LogLevel.All))
+      )
+      assert.deepStrictEqual(warnings, [])
+    })
+  )
+})
+
 describe("Batch.run with maxCost and the option `hold`", () => {
   for (const hold of ["5.00", "0.001"]) {
     it.effect(`does not apply a hold option of ${hold} to the items of a later run`, () =>

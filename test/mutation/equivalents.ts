@@ -1026,5 +1026,41 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "call.deadline !== undefined",
     replacement: "true",
     reason: "The comparison with undefined is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/batch/submit.ts",
+    source: 'const reservation = yield* reserveCost(context, item, plan, nonEmptyString(body["model"]) ?? "")',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Every request contains a model. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/batch/submit.ts",
+    source: '? Either.left(stop.cause ?? { reason: "Stopped" })',
+    original: '{ reason: "Stopped" }',
+    replacement: "{}",
+    reason: "The signal has a cause when it interrupts an effect. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/batch/submit.ts",
+    source: '? Either.left(stop.cause ?? { reason: "Stopped" })',
+    original: '"Stopped"',
+    replacement: '""',
+    reason: "The signal has a cause when it interrupts an effect. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/batch/submit.ts",
+    source: "plan.resent === undefined ? context.write(prepared.entry) : Effect.void,",
+    original: "plan.resent === undefined",
+    replacement: "true",
+    reason:
+      "The journal already contains the entry of a resent submission. Another write of this entry changes nothing."
+  },
+  {
+    file: "src/internal/batch/resume.ts",
+    source: "if (reservation !== undefined) costBudget?.endReservation(reservation, settledCost(last))",
+    original: "costBudget?.endReservation",
+    replacement: "costBudget.endReservation",
+    reason: "Only a budget creates a reservation. The types do not contain this fact."
   }
 ]
