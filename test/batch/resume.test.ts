@@ -113,7 +113,7 @@ describe("Batch.run", () => {
       const [submitted, accepted, ended, delivered] = history
       const id = executions[0]?.executionId
       assert.strictEqual(history.length, 4)
-      assert.deepStrictEqual(submitted?.body, requestOf(1))
+      assert.deepStrictEqual([submitted?.body, submitted?.model], [requestOf(1), "flux-1.1-pro"])
       assert.strictEqual(submitted?.submittedAt.epochMillis, start)
       assert.strictEqual(submitted?.idempotencyKey, executions[0]?.idempotencyKey)
       // A later version of the library must compute the same values. Otherwise, it would reject the item or pay twice.
