@@ -4,12 +4,13 @@
  */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
-import { Array, Deferred, Effect, Exit, Fiber, Option } from "effect"
-import type { ModelRouteError } from "effect-modelroute"
+import { Array, Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Batch, type ModelRouteError } from "effect-modelroute"
 import type { JournalEntry } from "../../src/internal/batch/journalEntry.js"
 import { type JournalService } from "../../src/internal/batch/journal.js"
-import { type StoreHooks, storeFailure, type StoreValues } from "../utils/store.js"
+import { makeStore, type StoreHooks, storeFailure, type StoreValues } from "../utils/store.js"
 import { isFull } from "../utils/suite.js"
 
 import {
@@ -247,6 +248,25 @@ describe("Batch.layerJournal with stored values", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("stores values under the prefix of the options", () =>
+    Effect.gen(function* () {
+      for (const [options, prefix] of [
+        [undefined, "modelroute-batch-"],
+        [{}, "modelroute-batch-"],
+        [{ prefix: "other/" }, "other/"]
+      ] as const) {
+        const values: StoreValues = new Map()
+        const layer = Layer.provide(
+          Batch.layerJournal(options),
+          Layer.sync(KeyValueStore.KeyValueStore, () => makeStore(values))
+        )
+        yield* runProcess(layer, (journal) => journal.write("b", [makeEntry("x", "Submitted")]))
+        assert.strictEqual(values.size, 2)
+        for (const key of values.keys()) assert.match(key, new RegExp(`^${prefix}[0-9a-f]{32}-`))
+      }
+    })
+  )
+
   const garbage = ["", "0", "{}", "null", "\u0000\u0000\u0000", `{"sequence":9,"list":0,"entry":{}}`]
 
   it.live("reads the entry in one slot if the other slot is unreadable", () =>
@@ -332,6 +352,45 @@ describe("Batch.layerJournal with stored values", () => {
             )
           })
         )
+      }
+    })
+  )
+
+  it.live("treats an item as new if its first write was truncated", () =>
+    Effect.gen(function* () {
+      const values: StoreValues = new Map()
+      yield* writeAll(values, makeLifecycle("x").slice(0, 1))
+      const [slot = ""] = slots(values)
+      values.set(slot, truncate(values.get(slot) ?? "", 50))
+      yield* runProcess(storedJournal(values), (journal) =>
+        Effect.gen(function* () {
+          assert.isUndefined(yield* readOne(journal, "b", "x"))
+          yield* journal.write("b", makeLifecycle("x").slice(0, 1))
+          assertEntry(yield* readOne(journal, "b", "x"), makeLifecycle("x")[0])
+        })
+      )
+    })
+  )
+
+  it.live("reads both slots again while one of two unreadable slots changes", () =>
+    Effect.gen(function* () {
+      for (const changed of [0, 1]) {
+        const values: StoreValues = new Map()
+        yield* writeAll(values, makeLifecycle("x").slice(0, 2))
+        const slot = slots(values)[changed] ?? ""
+        const stored = values.get(slot) ?? ""
+        values.set(slots(values)[1 - changed] ?? "", "")
+        let reads = 0
+        const get = (key: string) =>
+          Effect.sync(() => {
+            if (key === slot) values.set(key, ["", "{", stored][reads++] ?? stored)
+          })
+        yield* runProcess(storedJournal(values, { get }), (journal) =>
+          Effect.gen(function* () {
+            assertEntry(yield* readOne(journal, "b", "x"), makeLifecycle("x")[changed])
+          })
+        )
+        assert.strictEqual(reads, 3)
       }
     })
   )

@@ -1062,5 +1062,83 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "costBudget?.endReservation",
     replacement: "costBudget.endReservation",
     reason: "Only a budget creates a reservation. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "if (map.size <= maxCached) return",
+    original: "map.size <= maxCached",
+    replacement: "map.size < maxCached",
+    reason: "The cache then contains one item less. The limit only bounds the memory."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "const lock = locks[Number.parseInt(batch.slice(0, 4), 16) % lockCount]",
+    original: "batch.slice(0, 4)",
+    replacement: "batch",
+    reason: "All batches then share a lock, which only delays concurrent batches."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "return lock === undefined ? effect : lock.withPermits(1)(effect)",
+    original: "lock === undefined",
+    replacement: "false",
+    reason: "Every index is the index of a lock. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: '"idempotency key."',
+    original: '"idempotency key."',
+    replacement: '""',
+    reason: "The wording of a text is not a contract."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "key === undefined ? hashName([batch, entry.key]) === item : entry.key === key",
+    original: "key === undefined",
+    replacement: "true",
+    reason: "The results differ only if two keys have the same hash of 128 bits."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source:
+      "b !== undefined && (a === undefined || (revision(b.entry) - revision(a.entry) || b.sequence - a.sequence) > 0)",
+    original: "(revision(b.entry) - revision(a.entry) || b.sequence - a.sequence) > 0",
+    replacement: "(revision(b.entry) - revision(a.entry) || b.sequence - a.sequence) >= 0",
+    reason: "Two slots of an item never have the same sequence."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: 'const items = itemsIn(Option.getOrElse(list, () => ""))',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "Neither text contains a hash."
+  },
+  {
+    file: "src/internal/batch/journalEntry.ts",
+    source: "new JournalEntry(fields, { disableValidation: true })",
+    original: "{ disableValidation: true }",
+    replacement: "{}",
+    reason: "The validation of valid fields changes nothing. The option only saves time."
+  },
+  {
+    file: "src/internal/batch/journalEntry.ts",
+    source: "new JournalEntry(fields, { disableValidation: true })",
+    original: "true",
+    replacement: "false",
+    reason: "The validation of valid fields changes nothing. The option only saves time."
+  },
+  {
+    file: "src/internal/batch/journalEntry.ts",
+    source: 'model: entry.model ?? "",',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "No request contains this model."
+  },
+  {
+    file: "src/internal/batch/submit.ts",
+    source: "return Effect.succeed(Either.right({ model, amount: money.zero, isHoldUnknown: false }))",
+    original: "false",
+    replacement: "true",
+    reason: "The field is not read without a budget."
   }
 ]

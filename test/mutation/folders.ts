@@ -81,7 +81,7 @@ export const folders: Readonly<Record<string, Folder>> = {
     tests: [
       "test/Batch.test.ts",
       "test/SqlJournal.test.ts",
-      "test/batch/{ambiguousSubmission,batch.properties,costBudget,journal,journalKeyValueStore}.test.ts",
+      "test/batch/{ambiguousSubmission,batch.properties,costBudget,journal,journalEntry,journalKeyValueStore}.test.ts",
       "test/batch/{journalWriter,limits,mapConcurrently,models,plan,progress,resume,retryBudget,stopSignal,submitGuard}.test.ts"
     ],
     minScore: 90

@@ -87,31 +87,24 @@ export const makeEntry = (fields: ConstructorParameters<typeof JournalEntry>[0])
 
 const steps: ReadonlyArray<JournalStep> = JournalStep.literals
 
+/** @internal Returns whether the API may run an execution for the item. */
+export const mayRun = ({ step }: JournalEntry): boolean => step === "Submitted" || step === "Accepted"
+
 /**
  * Returns the amount that an item counts toward `maxCost`, as a decimal string in dollars. The amount is the hold while
  * the execution may run, and otherwise the cost. Returns `undefined` if the entry contains no amount.
  *
  * @internal
  */
-export const committedAmount = ({ completed, hold, step }: JournalEntry): string | undefined => {
-  switch (step) {
-    case "Submitted":
-    case "Accepted":
-      return hold
-    case "Refused":
-      return undefined
-    case "Ended":
-    case "Delivered":
-      // If the API did not report the cost, the hold counts instead, because the cost is at most the hold.
-      return completed === undefined ? undefined : (completed.cost ?? hold)
-  }
+export const committedAmount = (entry: JournalEntry): string | undefined => {
+  if (mayRun(entry)) return entry.hold
+  // If the API did not report the cost, the hold counts instead, because the cost is at most the hold.
+  return entry.completed === undefined ? undefined : (entry.completed.cost ?? entry.hold)
 }
 
 /** @internal Returns whether an item may have a cost or a hold whose amount is missing from the entry. */
-export const isCostUnknown = (entry: JournalEntry): boolean => {
-  const mayHaveCost = entry.step === "Submitted" || entry.step === "Accepted" || entry.completed !== undefined
-  return mayHaveCost && money.parse(committedAmount(entry)) === undefined
-}
+export const isCostUnknown = (entry: JournalEntry): boolean =>
+  (mayRun(entry) || entry.completed !== undefined) && money.parse(committedAmount(entry)) === undefined
 
 /** @internal Converts a journal entry to an earlier submission for the cost budget. */
 export const toEarlierSubmission = (entry: JournalEntry): EarlierSubmission => ({

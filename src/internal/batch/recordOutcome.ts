@@ -15,7 +15,7 @@ import { omitUndefined } from "../data/lenient.js"
 import * as money from "../data/money.js"
 import { isMissing, isPermanentRejection, stopsAccount } from "../errors/semantics.js"
 import type { Item, ItemContext, ItemResult } from "./item.js"
-import { committedAmount, isCostUnknown, type JournalEntry, makeEntry } from "./journalEntry.js"
+import { committedAmount, isCostUnknown, type JournalEntry, makeEntry, mayRun } from "./journalEntry.js"
 import type { NotAttempted } from "./outcome.js"
 import { permanentFields, submissionOutcomeUnknown } from "./plan.js"
 import type { StopCause } from "./stopSignal.js"
@@ -105,7 +105,7 @@ const toFailedEntry = (latest: JournalEntry, error: AwaitFailure, runId: string)
  * @internal
  */
 export const settledCost = (entry: JournalEntry): money.Amount | undefined => {
-  if (entry.step === "Submitted" || entry.step === "Accepted" || isCostUnknown(entry)) return undefined
+  if (mayRun(entry) || isCostUnknown(entry)) return undefined
   return money.parse(committedAmount(entry)) ?? money.zero
 }
 
