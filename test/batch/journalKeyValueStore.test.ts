@@ -356,6 +356,61 @@ describe("Batch.layerJournal with stored values", () => {
     })
   )
 
+  it.live("ignores an item without a value, and damaged hashes in a list", () =>
+    Effect.gen(function* () {
+      const values: StoreValues = new Map()
+      const killed = storedJournal(
+        values,
+        killDuringSet(values, 2, () => undefined)
+      )
+      // The process is killed after the write of the list and before the write of the item.
+      const exit = yield* runProcess(killed, (journal) =>
+        Effect.exit(journal.write("b", [makeEntry("x", "Submitted")]))
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      const [list = "", hash = ""] = [...values].flat()
+      values.set(list, `${hash}${hash.slice(0, 20)}\nx${hash}${hash.trim()}x\n`)
+      const get = (key: string) => Effect.sync(() => assert.match(key, /^modelroute-batch-[0-9a-f]{32}-(0|1|n\d)$/))
+      yield* runProcess(storedJournal(values, { get }), (journal) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* readAll(journal, "b"), [])
+          yield* journal.write("b", [makeEntry("x", "Submitted")])
+          assert.lengthOf(yield* readAll(journal, "b"), 1)
+          yield* journal.remove("b")
+        })
+      )
+      assert.strictEqual(values.size, 0)
+    })
+  )
+
+  it.live("accesses the values of 16 items concurrently", () =>
+    Effect.gen(function* () {
+      let running = 0
+      let most = 0
+      const hook = () =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => (most = Math.max(most, ++running))),
+          () => Effect.yieldNow(),
+          () => Effect.sync(() => (running -= 1))
+        )
+      const values: StoreValues = new Map()
+      const entries = Array.makeBy(40, (n) => makeEntry(`${n}`, "Submitted"))
+      const keys = entries.map(({ key }) => key)
+      const layer = storedJournal(values, { get: hook, set: hook, remove: hook })
+      const uses: ReadonlyArray<(journal: JournalService) => Effect.Effect<unknown, ModelRouteError.JournalError>> = [
+        (journal) => journal.write("b", entries),
+        (journal) => journal.read("b", keys),
+        (journal) => readAll(journal, "b"),
+        (journal) => journal.remove("b")
+      ]
+      for (const use of uses) {
+        most = 0
+        yield* runProcess(layer, use)
+        assert.strictEqual(most, 16)
+      }
+    })
+  )
+
   it.live("treats an item as new if its first write was truncated", () =>
     Effect.gen(function* () {
       const values: StoreValues = new Map()

@@ -1140,5 +1140,40 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "false",
     replacement: "true",
     reason: "The field is not read without a budget."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "discard: true",
+    original: "true",
+    replacement: "false",
+    reason: "The effects have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "yield* Effect.forEach(items, (item) => removeItem(state, item), { concurrency, discard: true })",
+    original: "true",
+    replacement: "false",
+    reason: "The effects have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "if (found === undefined) cache(state.positions, item, { position: \"none\" })",
+    original: "{ position: \"none\" }",
+    replacement: "{}",
+    reason: "A cached position of undefined also means that the item has no entry."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "for (let n = (yield* firstFreeList(state, batch)) - 1; n >= 0; n--) {",
+    original: "(yield* firstFreeList(state, batch)) - 1",
+    replacement: "(yield* firstFreeList(state, batch)) + 1",
+    reason: "The batch has no lists with these numbers, so their removal changes nothing."
+  },
+  {
+    file: "src/internal/batch/journalKeyValueStore.ts",
+    source: "const items = itemsIn(Option.getOrElse(list, () => \"\"))",
+    original: "() => \"\"",
+    replacement: "() => undefined",
+    reason: "Each list below the first free number exists. The types do not contain this fact."
   }
 ]
