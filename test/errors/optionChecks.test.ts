@@ -122,6 +122,7 @@ describe("callback or option with a wrong type", () => {
         idempotencyKey: "key-1",
         attempts: 1
       })
+      assert.include(error.message, "executions.run: onAccepted does not return an Effect")
       assert.lengthOf(fake.urls, 1)
     })
   )

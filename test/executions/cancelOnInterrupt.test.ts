@@ -1,11 +1,13 @@
+import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, HashMap, Logger, Schedule, TestClock } from "effect"
+import { Clock, Effect, Exit, Fiber, HashMap, Logger, Schedule, Stream, TestClock } from "effect"
 import { ModelRouteClient } from "effect-modelroute"
 import { Fault, type Options as SimulatorOptions, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
 import { errorResponse, id } from "../utils/executions.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { arrivalTimes, image, layer, prompt, runToEnd, start, withClient } from "../utils/harness.js"
+import { spansOf } from "../utils/tracing.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
 describe("cancelOnInterrupt", () => {
@@ -65,6 +67,7 @@ describe("cancelOnInterrupt", () => {
           returnedAt,
           creates: yield* arrivalTimes("executions.create"),
           cancels: yield* arrivalTimes("executions.cancel"),
+          gets: yield* arrivalTimes("executions.get"),
           statuses: executed.slice(createsBefore).map(({ status }) => status),
           ids: executed.slice(createsBefore).map(({ executionId }) => executionId),
           keys: new Set(executed.map(({ idempotencyKey }) => idempotencyKey)).size
@@ -167,6 +170,68 @@ describe("cancelOnInterrupt", () => {
     })
   )
 
+  it.effect("stops an interrupted create request if the API rejects the attempt that was in flight", () => {
+    const lines: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ message }) => void lines.push(message))
+    const rejection = new TextEncoder().encode('{"error":{"code":"RATE_LIMITED","message":"no"}}')
+    const { client, urls } = makeFakeClient((_, n) =>
+      n === 1
+        ? {
+            status: 429,
+            headers: { "content-type": "application/json", "retry-after": "3" },
+            body: Stream.fromEffect(Effect.delay(Effect.succeed(rejection), "2 seconds"))
+          }
+        : { status: 202, json: { id: "exec_1", status: "PENDING" } }
+    )
+    return Effect.gen(function* () {
+      const { executions } = yield* client
+      const fiber = yield* Effect.fork(executions.run(image, { cancelOnInterrupt: true }))
+      yield* TestClock.adjust("1 second")
+      const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(interruption)
+      assert.lengthOf(urls, 1)
+      assert.deepStrictEqual(lines, [])
+    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+  })
+
+  it.effect("continues an interrupted create request if the transport sent a rejected attempt twice", () =>
+    Effect.gen(function* () {
+      const { cancels, creates, returnedAt, statuses, warnings } = yield* interruptCreate(
+        {
+          faults: [
+            Fault.on("executions.create", Fault.dropAfter),
+            Fault.on("executions.create", Fault.apiError("RATE_LIMITED", { resetIn: "20 seconds" }))
+          ]
+        },
+        500,
+        0,
+        { transformClient: HttpClient.retry({ times: 1, while: ({ _tag }) => _tag === "RequestError" }) }
+      )
+      assert.deepStrictEqual(
+        [returnedAt, creates, cancels, statuses, warnings],
+        [10_500, [0, 0, 20_001], [20_001], ["CANCELLED"], []]
+      )
+    })
+  )
+
+  it.effect("waits for the rate limit in the background if the limit resets within 5 minutes", () =>
+    Effect.gen(function* () {
+      const limited = Fault.on("executions.get", Fault.apiError("RATE_LIMITED", { resetIn: "3 minutes" }))
+      const cancel = yield* interruptCreate({ faults: [limited] }, 3000)
+      assert.deepStrictEqual([cancel.gets, cancel.cancels, cancel.warnings], [[2000], [182_001], []])
+      // The execution has ended, so the client fetches its state after the cancel request.
+      const headers = {
+        "x-ratelimit-limit": "60",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": String(start / 1000 + 419)
+      }
+      const rejected = Fault.on("executions.cancel", Fault.raw({ status: 409, body: "", headers }))
+      const get = yield* interruptCreate({ faults: [rejected] }, 239_000)
+      assert.deepStrictEqual([get.cancels, get.gets.slice(-1), get.warnings], [[239_000], [419_001], []])
+    })
+  )
+
   const retryForever = { retry: Schedule.spaced("70 seconds") }
 
   it.effect("retries the cancel request in the background for at most 5 minutes", () =>
@@ -217,20 +282,32 @@ describe("cancelOnInterrupt", () => {
     withClient((client) =>
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
-        const fiber = yield* Effect.fork(client.executions.await(id, { cancelOnInterrupt: true }))
-        yield* TestClock.adjust("1 second")
-        yield* Fiber.interrupt(fiber)
+        const spans = yield* spansOf(
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(client.executions.await(id, { cancelOnInterrupt: true }))
+            yield* TestClock.adjust("1 second")
+            yield* Fiber.interrupt(fiber)
+          })
+        )
         assert.deepStrictEqual(yield* arrivalTimes("executions.cancel"), [1000])
+        assert.deepStrictEqual(
+          spans.map(({ attributes, name }) => [name, attributes.get("modelroute.execution_id")]),
+          [
+            ["modelroute.executions.await", id],
+            ["modelroute.executions.cancel", id]
+          ]
+        )
       })
     ).pipe(Effect.provide(layer()))
   )
 
   it.effect("logs a warning if the cancel request of executions.await fails", () => {
     const lines: Array<unknown> = []
-    const logger = Logger.make<unknown, void>(
-      ({ annotations, logLevel, message }) =>
-        void lines.push([logLevel.label, message, Object.fromEntries(HashMap.toEntries(annotations))])
-    )
+    const annotated: Array<Record<string, unknown>> = []
+    const logger = Logger.make<unknown, void>(({ annotations, logLevel, message }) => {
+      lines.push([logLevel.label, message])
+      annotated.push(Object.fromEntries(HashMap.toEntries(annotations)))
+    })
     const { client } = makeFakeClient((url) =>
       url.endsWith("/cancel") ? errorResponse(400) : { status: 200, json: { id: "exec_1", status: "PROCESSING" } }
     )
@@ -244,7 +321,7 @@ describe("cancelOnInterrupt", () => {
         JSON.stringify(lines[0]),
         `["WARN",["Execution ${id} could not be cancelled (executions.cancel failed: `
       )
-      assert.include(JSON.stringify(lines[0]), `"],{"executionId":"${id}"}]`)
+      assert.deepStrictEqual(annotated, [{ executionId: id }])
     }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
   })
 })

@@ -112,17 +112,24 @@ describe("client.executions", () => {
   )
 
   it.effect("run fails with an error that contains the idempotency key and the execution id", () => {
-    const { client } = makeFakeClient((_, n) =>
-      n === 1
-        ? { status: 202, json: { id: "exec_1", status: "PENDING" } }
-        : { status: 403, json: { error: { code: "NEW", message: `not ${prompt}` } } }
-    )
+    const rejection = { status: 403, json: { error: { code: "NEW", message: `not ${prompt}` } } }
+    const completed = { status: 200, json: { id: "exec_1", status: "COMPLETED" } }
     return Effect.gen(function* () {
-      const error = failureOf(yield* runToEnd((yield* client).executions.run(image)))
-      assert.strictEqual(error._tag, "UnrecognizedError")
-      assert.strictEqual(error.idempotencyKey, "key-1")
-      assert.strictEqual(error.executionId, id)
-      assert.notInclude(JSON.stringify(error), prompt)
+      for (const poll of [rejection, completed]) {
+        const { client, urls } = makeFakeClient((url, n) =>
+          n === 1
+            ? { status: 202, json: { id: "exec_1", status: "PENDING" } }
+            : url.endsWith("/result")
+              ? rejection
+              : poll
+        )
+        const error = failureOf(yield* runToEnd((yield* client).executions.run(image)))
+        assert.strictEqual(error._tag, "UnrecognizedError")
+        assert.strictEqual(error.idempotencyKey, "key-1")
+        assert.strictEqual(error.executionId, id)
+        assert.notInclude(JSON.stringify(error), prompt)
+        assert.lengthOf(urls, poll === rejection ? 2 : 3)
+      }
     })
   })
 })

@@ -180,6 +180,7 @@ describe("executions.cancel", () => {
       Effect.gen(function* () {
         const { id } = yield* client.executions.create(image)
         assert.strictEqual((yield* client.executions.cancel(id)).status, "CANCELLED")
+        assert.deepStrictEqual(yield* arrivalTimes("executions.get"), [])
         const { balance } = yield* Simulator
         assert.strictEqual((yield* balance).held, "0.000")
       })

@@ -21,13 +21,16 @@ describe("SharedPolls", () => {
       const polls = new SharedPolls()
       const subscription = polls.join(id)
       const statuses: Array<string> = []
-      const stop = subscription.listen(
-        () => true,
-        ({ execution }) => statuses.push(execution.status)
-      )
-      polls.notify(observationOf("PENDING", start))
+      const listen = () =>
+        subscription.listen(
+          () => true,
+          ({ execution }) => statuses.push(execution.status)
+        )
+      const stop = listen()
+      listen()
       stop()
-      polls.notify(observationOf("PROCESSING", start))
+      assert.strictEqual(polls.listenerCount, 1)
+      polls.notify(observationOf("PENDING", start))
       assert.deepStrictEqual(statuses, ["PENDING"])
     })
   )

@@ -461,6 +461,36 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "The error of a FAILED execution does not depend on whether a request can be repeated."
   },
   {
+    file: "src/internal/executions/awaitEnd.ts",
+    source: "const result = toResult(waitContext, execution, () => {",
+    original: "{",
+    replacement: "{}",
+    reason:
+      "The poller ends only with a terminal status, so no wait reaches this code. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/executions/awaitEnd.ts",
+    source: "return new AwaitTimeout({ ...errorFields(waitContext, id), execution, message })",
+    original: "{ ...errorFields(waitContext, id), execution, message }",
+    replacement: "{}",
+    reason:
+      "The poller ends only with a terminal status, so no wait reaches this code. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/executions/cancelOnInterrupt.ts",
+    source: '"executions.create",',
+    original: '"executions.create"',
+    replacement: '""',
+    reason: "The error ends a request in the background, so no caller receives the error."
+  },
+  {
+    file: "src/internal/executions/cancelOnInterrupt.ts",
+    source: '"request",',
+    original: '"request"',
+    replacement: '""',
+    reason: "The error ends a request in the background, so no caller receives the error."
+  },
+  {
     file: "src/internal/executions/decode.ts",
     source: 'const text = nonEmptyString(status)?.toUpperCase() ?? ""',
     original: '""',

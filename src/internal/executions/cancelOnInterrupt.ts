@@ -125,10 +125,7 @@ class InterruptibleCreate implements AttemptInterceptor {
           "executions.create",
           "request",
           "was interrupted before it was sent",
-          "Submit the request again.",
-          {
-            attempts: attempt.previousAttempts
-          }
+          "Submit the request again."
         )
       }
       return Effect.map(this.outer.beforeSend(attempt), () => this.tracker.onAttempt())

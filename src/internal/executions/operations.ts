@@ -148,10 +148,7 @@ export const cancel = (
     // A 4xx response usually means that the execution has already ended. If the latest state is terminal, returns this
     // state. Otherwise, fails with the 4xx response.
     Effect.catchIf(isClientError, (rejection) =>
-      Effect.mapError(
-        Effect.filterOrFail(latest, Execution.isTerminal, () => rejection),
-        () => rejection
-      )
+      Effect.mapError(Effect.filterOrFail(latest, Execution.isTerminal), () => rejection)
     )
   )
 }
