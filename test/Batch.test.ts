@@ -310,6 +310,58 @@ describe("Batch.run", () => {
     )
   }
 
+  it.effect("processes items with the same key one after the other even if an item arrives later", () =>
+    Effect.gen(function* () {
+      const delivered: Array<readonly [index: number, from: number, to: number]> = []
+      const input = Stream.fromIterable(range(3)).pipe(
+        Stream.rechunk(1),
+        // The last item arrives after the first item has ended, and while the second item is delivered.
+        Stream.tap((n) => Effect.sleep(n === 2 ? 100_000 : 0))
+      )
+      const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - start)
+      yield* runBatchTest(
+        Stream.runDrain(
+          Batch.run(input, {
+            ...batchOptions,
+            key: () => "the same",
+            request: () => requestOf(1),
+            deliver: ({ index }) =>
+              Effect.gen(function* () {
+                const from = yield* elapsed
+                yield* Effect.sleep("1 minute")
+                delivered.push([index, from, yield* elapsed])
+                // Otherwise, the batch would not deliver the outcome of the last item, which is the same outcome.
+                return false
+              })
+          })
+        )
+      )
+      assert.deepStrictEqual(
+        delivered.map(([index]) => index),
+        [0, 1, 2]
+      )
+      const [first, second, third] = delivered
+      assert.isTrue(first !== undefined && first[2] < 100_000)
+      assert.deepStrictEqual([second?.[1], third?.[1]], [first?.[2], second?.[2]])
+    })
+  )
+
+  it.effect("does not compare an invalid request with the recorded request", () =>
+    Effect.gen(function* () {
+      const runs = yield* runBatchTest(
+        Effect.gen(function* () {
+          const runOnce = (version: () => string) =>
+            Effect.map(collect(Batch.run([1], { ...batchOptions, version })), (outcomes) => outcomes.map(nameOf))
+          const broken = () => {
+            throw new Error("no version")
+          }
+          return [yield* runOnce(() => "a"), yield* runOnce(broken), yield* runOnce(() => "a")]
+        })
+      )
+      assert.deepStrictEqual(runs.flat(), ["Succeeded", "InvalidRequest version", "Succeeded"])
+    })
+  )
+
   it.effect("rejects an item if an earlier item has the same key but a different request", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
@@ -379,7 +431,9 @@ describe("Batch.run", () => {
         "Succeeded"
       ])
       const [first] = outcomes
-      assert.include(first?._tag === "Failed" ? first.error.message : "", "threw an exception (no key)")
+      const error = first?._tag === "Failed" ? first.error : assert.fail()
+      assert.strictEqual(error.operation, "Batch.run")
+      assert.include(error.message, "threw an exception (no key)")
     })
   )
 
@@ -655,6 +709,31 @@ describe("Batch.run with deliver", () => {
       assert.strictEqual(executions.length, 4)
     })
   )
+})
+
+describe("Batch.run with an invalid callback", () => {
+  const callbacks = {
+    "throws an exception": () => {
+      throw new Error("broken")
+    },
+    // TypeScript rejects this callback, but a JavaScript caller can pass it.
+    "does not return an Effect": () => JSON.parse("true")
+  }
+  for (const field of ["beforeSubmit", "deliver"] as const) {
+    for (const [name, callback] of Object.entries(callbacks)) {
+      it.effect(`fails with InvalidRequest if ${field} ${name}`, () =>
+        Effect.gen(function* () {
+          const error = yield* runBatchTest(
+            Effect.flip(Stream.runDrain(Batch.run([1], { ...batchOptions, [field]: callback })))
+          )
+          assert.deepStrictEqual(
+            [error._tag, Object(error).operation, Object(error).field],
+            ["InvalidRequest", "Batch.run", field]
+          )
+        })
+      )
+    }
+  }
 })
 
 describe("Batch.Progress", () => {

@@ -122,6 +122,55 @@ describe("Batch.run with typed models", () => {
     )
   )
 
+  it.effect("rejects a changed input in a later run, unless the input contains a source or comes from an effect", () =>
+    withSharedJournal(
+      Effect.gen(function* () {
+        const runWith = (inputs: ReadonlyArray<{ readonly prompt: string; readonly bytes: number }>) =>
+          collect(
+            Batch.run(inputs, {
+              id: "catalogue",
+              order: "input",
+              key: (_, index) => String(index),
+              request: ({ bytes, prompt }, index) => {
+                const source = { source_image: File.fromBytes(new Uint8Array(bytes)) }
+                if (index === 0) return Model.request(Flux, { prompt })
+                return index === 1
+                  ? Model.request(Upscaler, source)
+                  : Model.requestEffect(Flux, Effect.succeed({ prompt }))
+              }
+            })
+          )
+        const first = yield* runWith(Array.from({ length: 3 }, () => ({ prompt: "a", bytes: 3 })))
+        assert.deepStrictEqual(
+          first.map(({ _tag }) => _tag),
+          ["Succeeded", "Succeeded", "Succeeded"]
+        )
+        const [changed, ...others] = yield* runWith(Array.from({ length: 3 }, () => ({ prompt: "b", bytes: 4 })))
+        assert.strictEqual(changed?._tag === "Failed" && Object(changed.error).field, "request")
+        assert.deepStrictEqual(
+          others.map(({ _tag }) => _tag),
+          ["Succeeded", "Succeeded"]
+        )
+        const entries = yield* collect((yield* Batch.Journal).entries("catalogue"))
+        assert.deepStrictEqual(entries.map(({ digest, key }) => [key, digest === ""]).toSorted(), [
+          ["0", false],
+          ["1", true],
+          ["2", true]
+        ])
+      })
+    )
+  )
+
+  it.effect("reports the invalid field of a typed request", () =>
+    withSharedJournal(
+      Effect.gen(function* () {
+        const request = () => Model.request(Flux, promptOf(1), { webhookUrl: "nowhere" })
+        const [outcome] = yield* collect(Batch.run([1], { ...batchOptions, request }))
+        assert.strictEqual(outcome?._tag === "Failed" && Object(outcome.error).field, "webhookUrl")
+      })
+    )
+  )
+
   it.effect("sends no request for an item whose input does not match the schema", () =>
     withSharedJournal(
       Effect.gen(function* () {

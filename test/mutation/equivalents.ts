@@ -1187,8 +1187,8 @@ export const equivalents: ReadonlyArray<Equivalent> = [
   },
   {
     file: "src/internal/batch/journalKeyValueStore.ts",
-    source: "if (found === undefined) cache(state.positions, item, { position: \"none\" })",
-    original: "{ position: \"none\" }",
+    source: 'if (found === undefined) cache(state.positions, item, { position: "none" })',
+    original: '{ position: "none" }',
     replacement: "{}",
     reason: "A cached position of undefined also means that the item has no entry."
   },
@@ -1201,9 +1201,38 @@ export const equivalents: ReadonlyArray<Equivalent> = [
   },
   {
     file: "src/internal/batch/journalKeyValueStore.ts",
-    source: "const items = itemsIn(Option.getOrElse(list, () => \"\"))",
-    original: "() => \"\"",
+    source: 'const items = itemsIn(Option.getOrElse(list, () => ""))',
+    original: '() => ""',
     replacement: "() => undefined",
     reason: "Each list below the first free number exists. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/batch/options.ts",
+    source: 'wait?.timeout === undefined ? Either.void : check.duration("wait.timeout", wait.timeout, "zero")',
+    original: '"zero"',
+    replacement: '""',
+    reason: 'Only "above zero" changes the check.'
+  },
+  {
+    file: "src/internal/batch/options.ts",
+    source:
+      'invalidRequest(operation, "id", "is empty", "Pass the name of the batch. Use the same name in every run.")',
+    original: '"is empty"',
+    replacement: '""',
+    reason: "The wording of a text is not a contract."
+  },
+  {
+    file: "src/internal/batch/input.ts",
+    source: "if (isStream(input)) return undefined",
+    original: "isStream(input)",
+    replacement: "false",
+    reason: "A stream has neither a size nor a length."
+  },
+  {
+    file: "src/internal/batch/itemReader.ts",
+    source: "if (lastOfKey.get(key) === done) lastOfKey.delete(key)",
+    original: "lastOfKey.get(key) === done",
+    replacement: "false",
+    reason: "The next item with the same key then waits for an item that is done. The removal only frees memory."
   }
 ]
