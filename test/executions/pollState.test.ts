@@ -48,7 +48,8 @@ describe("PollState.next", () => {
   })
 
   it("returns Poll immediately if pollImmediately is true", () => {
-    assert.strictEqual(PollState.next(begin({ pollImmediately: true }), 0)._tag, "Poll")
+    const poll = { _tag: "Poll", target: "execution", since: 5, deadline: 600_005 } as const
+    assert.deepStrictEqual(PollState.next(begin({ now: 5, pollImmediately: true }), 5), poll)
   })
 
   it("returns Poll only once after pollSchedule has ended", () => {
@@ -99,17 +100,17 @@ describe("PollState.isUpdate", () => {
     "FAILED with an error": observe("FAILED", 5, { error }),
     CANCELLED: observe("CANCELLED", 5)
   }
-  for (const [name, state, expected] of [
-    ["no known state", begin(), Object.keys(updates)],
-    ["PENDING", notified(updates.PENDING), Object.keys(updates).slice(1)],
-    ["COMPLETED without output", notified(updates.COMPLETED), ["COMPLETED with output"]],
-    ["COMPLETED with output", notified(updates["COMPLETED with output"]), []],
-    ["FAILED without an error", notified(updates.FAILED), ["FAILED with an error"]],
-    ["FAILED with an error", notified(updates["FAILED with an error"]), []],
-    ["CANCELLED", notified(updates.CANCELLED), []]
+  for (const [name, makeState, expected] of [
+    ["no known state", () => begin(), Object.keys(updates)],
+    ["PENDING", () => notified(updates.PENDING), Object.keys(updates).slice(1)],
+    ["COMPLETED without output", () => notified(updates.COMPLETED), ["COMPLETED with output"]],
+    ["COMPLETED with output", () => notified(updates["COMPLETED with output"]), []],
+    ["FAILED without an error", () => notified(updates.FAILED), ["FAILED with an error"]],
+    ["FAILED with an error", () => notified(updates["FAILED with an error"]), []],
+    ["CANCELLED", () => notified(updates.CANCELLED), []]
   ] as const) {
     it(`accepts only notifications with more information after ${name}`, () => {
-      const accepted = Object.entries(updates).filter(([, update]) => PollState.isUpdate(state, update))
+      const accepted = Object.entries(updates).filter(([, update]) => PollState.isUpdate(makeState(), update))
       assert.deepStrictEqual(
         accepted.map(([update]) => update),
         [...expected]
@@ -127,40 +128,40 @@ describe("PollState.deadlineOf", () => {
       { expiresAt: DateTime.unsafeMake(expiresAt) },
       { deadline: observedAt + expiresAt + 30_000 }
     )
-  for (const [name, state, deadline] of [
-    ["10 minutes after the start by default", begin({ now: 5 }), 600_005],
-    ["the timeout", begin({ now: 5, timeoutMillis: 7000 }), 7005],
-    ["the timeout even if the expiry is later", begin({ timeoutMillis: 7000, created: expiring(60_000) }), 7000],
-    ["30 s after the expiry", begin({ created: expiring(60_000) }), 90_000],
+  for (const [name, makeState, deadline] of [
+    ["10 minutes after the start by default", () => begin({ now: 5 }), 600_005],
+    ["the timeout", () => begin({ now: 5, timeoutMillis: 7000 }), 7005],
+    ["the timeout even if the expiry is later", () => begin({ timeoutMillis: 7000, created: expiring(60_000) }), 7000],
+    ["30 s after the expiry", () => begin({ created: expiring(60_000) }), 90_000],
     [
       "at most 30 s later if the expiry does not change",
-      transitions.onNotified(begin({ created: expiring(60_000) }), expiring(60_000, 50_000)),
+      () => transitions.onNotified(begin({ created: expiring(60_000) }), expiring(60_000, 50_000)),
       120_000
     ],
     [
       "30 s after a later expiry",
-      transitions.onNotified(begin({ created: expiring(60_000) }), expiring(70_000, 50_000)),
+      () => transitions.onNotified(begin({ created: expiring(60_000) }), expiring(70_000, 50_000)),
       150_000
     ],
-    ["at most 24 hours after the start", begin({ now: 5, created: expiring(2 * day) }), day + 5],
+    ["at most 24 hours after the start", () => begin({ now: 5, created: expiring(2 * day) }), day + 5],
     [
       "unchanged if a later state has no expiry",
-      transitions.onNotified(begin({ created: expiring(60_000) }), observe("PROCESSING", 5)),
+      () => transitions.onNotified(begin({ created: expiring(60_000) }), observe("PROCESSING", 5)),
       90_000
     ],
     [
       "at least 60 s after the output was first missing",
-      notified(observe("COMPLETED", 580_000), observe("COMPLETED", 590_000)),
+      () => notified(observe("COMPLETED", 580_000), observe("COMPLETED", 590_000)),
       640_000
     ],
     [
       "at least 60 s after the error was first missing",
-      notified(observe("FAILED", 580_000), observe("FAILED", 590_000)),
+      () => notified(observe("FAILED", 580_000), observe("FAILED", 590_000)),
       640_000
     ],
-    ["unchanged if the output was missing early", notified(observe("COMPLETED", 5)), 600_000]
+    ["unchanged if the output was missing early", () => notified(observe("COMPLETED", 5)), 600_000]
   ] as const) {
-    it(`is ${name}`, () => assert.strictEqual(PollState.deadlineOf(state), deadline))
+    it(`is ${name}`, () => assert.strictEqual(PollState.deadlineOf(makeState()), deadline))
   }
 })
 
@@ -199,37 +200,38 @@ describe("onScheduled", () => {
     })
   const waiting = (notBefore: number) => ({ ...begin(), notBefore })
 
-  for (const [name, state, now, options, at] of [
-    ["after the delay of the schedule", begin(), 100, {}, 2100],
-    ["at the deadline if the delay is longer", begin({ timeoutMillis: 1500 }), 100, {}, 1500],
-    ["at the time that the API requires", waiting(5000), 100, {}, 5000],
-    ["after the delay if the API allows an earlier poll", waiting(1000), 100, {}, 2100],
-    ["after twice the delay if few requests remain", begin(), 100, { isScarce: true }, 4100],
+  for (const [name, makeState, now, options, at] of [
+    ["after the delay of the schedule", () => begin(), 100, {}, 2100],
+    ["at the deadline if the delay is longer", () => begin({ timeoutMillis: 1500 }), 100, {}, 1500],
+    ["at the time that the API requires", () => waiting(5000), 100, {}, 5000],
+    ["after the delay if the API allows an earlier poll", () => waiting(1000), 100, {}, 2100],
+    ["after twice the delay if few requests remain", () => begin(), 100, { isScarce: true }, 4100],
     [
       "at the expected end if few requests remain",
-      begin({ created }),
+      () => begin({ created }),
       100,
       { isScarce: true, expectedMillis: 10_000 },
       11_000
     ],
     [
       "after twice the delay if the expected end is earlier",
-      begin({ created }),
+      () => begin({ created }),
       100,
       { isScarce: true, expectedMillis: 1000 },
       4100
     ],
-    ["after the delay if enough requests remain", begin({ created }), 100, { expectedMillis: 10_000 }, 2100],
+    ["after twice the delay if the model has no estimate", () => begin({ created }), 100, { isScarce: true }, 4100],
+    ["after the delay if enough requests remain", () => begin({ created }), 100, { expectedMillis: 10_000 }, 2100],
     [
       "after twice the delay if the start of the execution is unknown",
-      begin(),
+      () => begin(),
       100,
       { isScarce: true, expectedMillis: 10_000 },
       4100
     ]
   ] as const) {
     it(`schedules the next poll ${name}`, () => {
-      assert.deepStrictEqual(scheduled(state, now, options).scheduledPoll, { at, since: now })
+      assert.deepStrictEqual(scheduled(makeState(), now, options).scheduledPoll, { at, since: now })
     })
   }
 
@@ -297,6 +299,13 @@ describe("onPollFailed", () => {
     assert.isUndefined(fail(state, unavailable, 2000, 3001).stoppedBy)
   })
 
+  it("fails after a 404, 409 or 410 of a running execution", () => {
+    const running = notified(observe("PROCESSING", 1000))
+    for (const failure of [notFound, conflict, gone]) {
+      assert.strictEqual(fail(running, failure, 61_000).stoppedBy, failure)
+    }
+  })
+
   it("ends the wait without output after a 410, or after a 404 for 60 s", () => {
     const completed = notified(observe("COMPLETED", 1000))
     for (const [failure, now, hasEnded] of [
@@ -351,20 +360,22 @@ describe("onPolled", () => {
 
   it("adds the output of the result to the known execution", () => {
     const completed = notified(observe("COMPLETED", 0, { cost: "0.040" }))
+    const metadata = { order: 7 }
     for (const [result, isEnded] of [
-      [observe("COMPLETED", 5, { output }), true],
-      [observe("UNKNOWN", 5, { output }), true],
-      [observe("COMPLETED", 5, {}, { hasNoOutput: true }), true],
-      [observe("UNKNOWN", 5, {}, { hasNoOutput: true }), true],
-      [observe("COMPLETED", 5), false],
-      [observe("UNKNOWN", 5), false],
-      [observe("PROCESSING", 5, { output }), false],
-      [observe("FAILED", 5, { error }, { hasNoOutput: true }), false]
+      [observe("COMPLETED", 5, { output, metadata }), true],
+      [observe("UNKNOWN", 5, { output, metadata }), true],
+      [observe("COMPLETED", 5, { metadata }, { hasNoOutput: true }), true],
+      [observe("UNKNOWN", 5, { metadata }, { hasNoOutput: true }), true],
+      [observe("COMPLETED", 5, { metadata }), false],
+      [observe("UNKNOWN", 5, { metadata }), false],
+      [observe("PROCESSING", 5, { output, metadata }), false],
+      [observe("FAILED", 5, { error, metadata }, { hasNoOutput: true }), false]
     ] as const) {
       const state = transitions.onPolled(completed, result)
       const execution = state.latest?.execution
       assert.deepStrictEqual([execution?.status, execution?.cost], ["COMPLETED", "0.040"])
       assert.deepStrictEqual(execution?.output, isEnded ? result.execution.output : undefined)
+      assert.deepStrictEqual(execution?.metadata, isEnded ? metadata : undefined)
       assert.isUndefined(execution?.error)
       assert.strictEqual(PollState.phaseOf(state), isEnded ? "ended" : "needsOutput")
       assert.deepStrictEqual([state.pollCount, state.resultPollCount], [1, 1])

@@ -491,6 +491,48 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "The error ends a request in the background, so no caller receives the error."
   },
   {
+    file: "src/internal/executions/pollTransitions.ts",
+    source: "errorMissingSince !== undefined && now - errorMissingSince >= replicaLagMillis",
+    original: "errorMissingSince !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/executions/pollTransitions.ts",
+    source: 'new Execution.Execution({ ...execution, status: "COMPLETED" }, { disableValidation: true })',
+    original: "{ disableValidation: true }",
+    replacement: "{}",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/pollTransitions.ts",
+    source: 'new Execution.Execution({ ...execution, status: "COMPLETED" }, { disableValidation: true })',
+    original: "true",
+    replacement: "false",
+    reason: "The validation takes time, but never fails, because the fields are already decoded."
+  },
+  {
+    file: "src/internal/executions/pollTransitions.ts",
+    source: 'state.latest !== undefined && phaseOf(state) === "needsOutput"',
+    original: "state.latest !== undefined",
+    replacement: "true",
+    reason: "In this phase, the latest state is known. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/executions/pollTransitions.ts",
+    source: "const isNew = state.createdAt !== undefined && now - state.createdAt < replicaLagMillis",
+    original: "state.createdAt !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/executions/pollTransitions.ts",
+    source: 'if (phase === "needsOutput" && state.latest !== undefined) {',
+    original: "state.latest !== undefined",
+    replacement: "true",
+    reason: "In this phase, the latest state is known. The condition only narrows the type."
+  },
+  {
     file: "src/internal/executions/decode.ts",
     source: 'const text = nonEmptyString(status)?.toUpperCase() ?? ""',
     original: '""',
