@@ -33,7 +33,7 @@ const oneSecond = Schedule.spaced("1 second")
 
 const ofModel = (n: number) => ({ model: `model-${n}`, input: {} })
 
-describe("Batch.run", () => {
+describe("Batch.run", { concurrent: true }, () => {
   it.effect("emits one outcome per item", () =>
     Effect.gen(function* () {
       const { executions, outcomes } = yield* runBatchTest(
@@ -586,7 +586,7 @@ const nameOf = (outcome: Batch.Outcome<unknown>): string => {
   return outcome.error._tag === "InvalidRequest" ? `InvalidRequest ${outcome.error.field}` : outcome.error._tag
 }
 
-describe("Batch.run with an effect as request", () => {
+describe("Batch.run with an effect as request", { concurrent: true }, () => {
   it.effect("runs the request effect of each item only once in two runs", () =>
     Effect.gen(function* () {
       const made: Array<number> = []
@@ -628,7 +628,7 @@ interface NoPicture {
   readonly n: number
 }
 
-describe("Batch.run with deliver", () => {
+describe("Batch.run with deliver", { concurrent: true }, () => {
   it.effect("emits an outcome only after its delivery", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
@@ -711,7 +711,7 @@ describe("Batch.run with deliver", () => {
   )
 })
 
-describe("Batch.run with an invalid callback", () => {
+describe("Batch.run with an invalid callback", { concurrent: true }, () => {
   const callbacks = {
     "throws an exception": () => {
       throw new Error("broken")
@@ -736,7 +736,7 @@ describe("Batch.run with an invalid callback", () => {
   }
 })
 
-describe("Batch.Progress", () => {
+describe("Batch.Progress", { concurrent: true }, () => {
   it.effect("never counts an item in two states", () =>
     Effect.gen(function* () {
       const states = yield* runBatchTest(
@@ -922,7 +922,7 @@ describe("Batch.Progress", () => {
   )
 })
 
-describe("Batch", () => {
+describe("Batch", { concurrent: true }, () => {
   const cases: ReadonlyArray<readonly [field: string, Partial<Batch.Options<number>>, text?: string]> = [
     ["id", { id: " " }],
     ["concurrency", { concurrency: 0 }],
@@ -1000,7 +1000,7 @@ describe("Batch", () => {
   )
 })
 
-describe("Batch.run", () => {
+describe("Batch.run", { concurrent: true }, () => {
   const uninterruptible = {
     "without a limit": {},
     "with maxCost": { maxCost: "5.00" },

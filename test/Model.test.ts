@@ -43,7 +43,7 @@ const completed = (output: unknown) => ({
 
 const secret = "canary fox in snow"
 
-describe("executions.run with a typed model", () => {
+describe("executions.run with a typed model", { concurrent: true }, () => {
   it.effect("sends the encoded input and returns the decoded output", () =>
     simulate(({ executions }) =>
       Effect.gen(function* () {
@@ -223,7 +223,7 @@ describe("executions.run with a typed model", () => {
   })
 })
 
-describe("executions.create with a typed model", () => {
+describe("executions.create with a typed model", { concurrent: true }, () => {
   const invalid: ReadonlyArray<readonly [field: string, problem: string, input: object]> = [
     ["input.prompt", "is missing", {}],
     ["input.prompt", "is invalid: expected a non empty string", { prompt: "" }],
@@ -310,7 +310,7 @@ describe("executions.create with a typed model", () => {
   })
 })
 
-describe("a method with the option model", () => {
+describe("a method with the option model", { concurrent: true }, () => {
   const Loose = Model.make({ ...Writer, output: Schema.Struct({ text: Schema.String }) })
 
   it.effect("decodes the output of executions.await and executions.result", () =>
@@ -382,7 +382,7 @@ describe("a method with the option model", () => {
   )
 })
 
-describe("Model.decode", () => {
+describe("Model.decode", { concurrent: true }, () => {
   it.effect("decodes the result of an OutputDecodeError with a corrected model", () => {
     const { run } = scriptedApi(completed({ text: "fox" }))
     return Effect.gen(function* () {
@@ -399,7 +399,7 @@ describe("Model.decode", () => {
   })
 })
 
-describe("Model.imageOutput", () => {
+describe("Model.imageOutput", { concurrent: true }, () => {
   const decode = Schema.decodeUnknownEither(Model.imageOutput)
   const fileId = File.FileId.make("file_1")
 
@@ -418,7 +418,7 @@ describe("Model.imageOutput", () => {
   }
 })
 
-describe("a typed model", () => {
+describe("a typed model", { concurrent: true }, () => {
   const Values = Schema.Struct({
     text: Schema.String,
     when: Schema.DateTimeUtc,

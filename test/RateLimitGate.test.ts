@@ -38,7 +38,7 @@ const countRejected = Effect.flatMap(Simulator, ({ requests }) =>
   Effect.map(requests, (all) => all.filter(({ outcome }) => outcome === 429).length)
 )
 
-describe("RateLimitGate", () => {
+describe("RateLimitGate", { concurrent: true }, () => {
   it.effect("prevents 429 responses of a client by default", () =>
     Effect.gen(function* () {
       const server = new LimitedServer({ limiter: fixedWindow(60, 60_000), skew: -5400 })
@@ -477,7 +477,7 @@ describe("RateLimitGate queue", () => {
   )
 })
 
-describe("retry with a RateLimitGate", () => {
+describe("retry with a RateLimitGate", { concurrent: true }, () => {
   const sent = (retry: RetryPolicy.RetryPolicy, faults: ReadonlyArray<Fault.Fault>) =>
     withClient((client) =>
       Effect.gen(function* () {
@@ -522,7 +522,7 @@ describe("retry with a RateLimitGate", () => {
   )
 })
 
-describe("cancelOnInterrupt with a RateLimitGate", () => {
+describe("cancelOnInterrupt with a RateLimitGate", { concurrent: true }, () => {
   it.effect("sends the cancel request before older create requests", () =>
     Effect.gen(function* () {
       const { executions } = yield* ModelRouteClient.ModelRouteClient
@@ -556,7 +556,7 @@ describe("cancelOnInterrupt with a RateLimitGate", () => {
   )
 })
 
-describe("polls with a RateLimitGate", () => {
+describe("polls with a RateLimitGate", { concurrent: true }, () => {
   const pollTimes = Effect.map(arrivalTimes("executions.get"), (at) => at.map((millis) => millis / 1000))
 
   it.effect("are shared by all waits for the same execution", () =>
@@ -685,7 +685,7 @@ describe("polls with a RateLimitGate", () => {
   )
 })
 
-describe("RateLimitGate.layer", () => {
+describe("RateLimitGate.layer", { concurrent: true }, () => {
   it("adds no requirement to ModelRouteClient.layer", () => {
     const client: Layer.Layer<ModelRouteClient.ModelRouteClient, unknown, never> = ModelRouteClient.layer({
       apiKey: Redacted.make(apiKey)

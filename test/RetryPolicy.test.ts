@@ -37,7 +37,7 @@ const runCreate = (
 const gaps = (instants: ReadonlyArray<number>): ReadonlyArray<number> =>
   instants.slice(1).map((instant, i) => (instant - (instants[i] ?? 0)) / 1000)
 
-describe("RetryPolicy.backoff", () => {
+describe("RetryPolicy.backoff", { concurrent: true }, () => {
   it.effect("retries ModelOverloaded after 1, 3 and 7 s by default", () =>
     Effect.gen(function* () {
       const { exit, instants } = yield* runCreate([Fault.times(9, overloaded)])
@@ -170,7 +170,7 @@ describe("RetryPolicy.backoff", () => {
   })
 })
 
-describe("Schedule as retry policy", () => {
+describe("Schedule as retry policy", { concurrent: true }, () => {
   const rejectedWith = (code: string, status = 400) => [Fault.times(9, Fault.apiError(code, { status }))]
   const schedules: ReadonlyArray<readonly [name: string, RetryPolicy.RetryPolicy]> = [
     ["an exponential schedule", Schedule.exponential("1 second").pipe(Schedule.intersect(Schedule.recurs(4)))],
@@ -231,7 +231,7 @@ describe("Schedule as retry policy", () => {
   )
 })
 
-describe("RetryPolicy with an invalid option", () => {
+describe("RetryPolicy with an invalid option", { concurrent: true }, () => {
   const wrong: ReadonlyArray<readonly [field: string, make: () => unknown]> = [
     ["RetryPolicy.backoff: times", () => RetryPolicy.backoff({ times: -1 })],
     ["RetryPolicy.backoff: times", () => RetryPolicy.make({ backoff: { times: Number.NaN } })],
@@ -261,7 +261,7 @@ describe("RetryPolicy with an invalid option", () => {
   }
 })
 
-describe("RetryPolicy.rateLimit", () => {
+describe("RetryPolicy.rateLimit", { concurrent: true }, () => {
   // The clock starts at x.7 s, because the reset after 7.3 s must be a whole second.
   const momentsAfterLimit = (simulator: { readonly date: boolean; readonly clockSkew?: number }) =>
     withClient((client) =>
@@ -430,7 +430,7 @@ describe("RetryPolicy.rateLimit", () => {
   })
 })
 
-describe("RetryPolicy", () => {
+describe("RetryPolicy", { concurrent: true }, () => {
   const failed = new ModelRouteError.ModelOverloaded({})
   const limited = new ModelRouteError.RateLimited({ retryAfter: Duration.seconds(3) })
 
@@ -477,7 +477,7 @@ describe("RetryPolicy", () => {
   )
 })
 
-describe("delay of a RetryPolicy", () => {
+describe("delay of a RetryPolicy", { concurrent: true }, () => {
   const id = Execution.ExecutionId.make("exec_1")
   const waitOf = (policy: RetryPolicy.RetryPolicy, error: ModelRouteError.ModelRouteError, now = 0) =>
     Effect.map(Effect.zipRight(TestClock.setTime(now), policy.step(now, error, policy.initial)), ([, , decision]) =>

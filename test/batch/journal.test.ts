@@ -385,7 +385,7 @@ it("the entries of these tests include every error of AwaitFailure", () => {
     ModelRouteError.AwaitFailure.members.map(({ _tag }) => _tag)
   )
 })
-describe("Batch.JournalEntry", () => {
+describe("Batch.JournalEntry", { concurrent: true }, () => {
   it("encodes a result with the field names of the API", () => {
     const entry = makeEntry("x", "Ended", {
       completed: new Execution.Completed({

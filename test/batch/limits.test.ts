@@ -26,7 +26,7 @@ const readCreates = Effect.flatMap(Simulator.Simulator, (simulator) =>
 const countReasons = (outcomes: ReadonlyArray<Batch.Outcome<unknown>>) =>
   countBy(outcomes.flatMap((outcome) => (outcome._tag === "NotAttempted" ? [outcome.reason] : [])))
 
-describe.runIf(isFull)("Batch.run with a balance for 300 of 1,000 items", () => {
+describe.runIf(isFull)("Batch.run with a balance for 300 of 1,000 items", { concurrent: true }, () => {
   it.effect("runs the remaining 700 items in the next run after a top-up", () =>
     Effect.gen(function* () {
       // Sixteen items run concurrently. Each item holds 0.048 and then costs 0.040. Eighteen rounds cost 11.52. The
@@ -446,7 +446,7 @@ describe("Batch.run", () => {
 
 const delayed = Fault.on("executions.create", Fault.delay("1 second"))
 
-describe("Batch.run with beforeSubmit", () => {
+describe("Batch.run with beforeSubmit", { concurrent: true }, () => {
   it.effect("passes the number of new submissions to beforeSubmit", () =>
     Effect.gen(function* () {
       const asked: Array<number> = []
@@ -544,7 +544,7 @@ describe("Batch.run with beforeSubmit", () => {
   )
 })
 
-describe("Batch.run with maxCost", () => {
+describe("Batch.run with maxCost", { concurrent: true }, () => {
   const runWithLimit = (extra: Partial<Batch.Options<number>>, setup: Simulator.Options = {}) => {
     let most = 0
     let readCommitted: Effect.Effect<number> = Effect.succeed(0)
@@ -772,7 +772,7 @@ describe("Batch.run with maxCost", () => {
   )
 })
 
-describe.runIf(isFull)("Batch.run during an outage of five minutes", () => {
+describe.runIf(isFull)("Batch.run during an outage of five minutes", { concurrent: true }, () => {
   const isOut = (at: number) => at >= 0 && at < 300_000
 
   /** Runs a batch during an outage. Every request fails with a 503 for five minutes. */
@@ -842,7 +842,7 @@ describe.runIf(isFull)("Batch.run during an outage of five minutes", () => {
   )
 })
 
-describe("Batch.run with occasional faults", () => {
+describe("Batch.run with occasional faults", { concurrent: true }, () => {
   /** Runs the items sequentially. The first create request of each item fails with a 503. */
   const runWithBudget = (retryBudget: Batch.RetryBudgetOptions | false) =>
     runBatchTest(
@@ -879,7 +879,7 @@ describe("Batch.run with occasional faults", () => {
   )
 })
 
-describe("Batch.run after a rate limit rejection", () => {
+describe("Batch.run after a rate limit rejection", { concurrent: true }, () => {
   for (const [code, status] of [
     ["RATE_LIMITED", 429],
     ["A_LIMIT_OF_TOMORROW", 429]
@@ -906,7 +906,7 @@ describe("Batch.run after a rate limit rejection", () => {
   }
 })
 
-describe.runIf(isFull)("Batch.run with a rate limit of 600 requests per minute", () => {
+describe.runIf(isFull)("Batch.run with a rate limit of 600 requests per minute", { concurrent: true }, () => {
   it.effect("uses at least 98 % of the rate limit without a 429", () =>
     Effect.gen(function* () {
       const items = 2400

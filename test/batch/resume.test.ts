@@ -65,7 +65,7 @@ const executionIdOf = (outcome: Batch.Outcome<number>): string | undefined =>
       ? outcome.error.executionId
       : undefined
 
-describe("Batch.run", () => {
+describe("Batch.run", { concurrent: true }, () => {
   it.effect("writes each step to the journal before the step takes effect", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
@@ -140,7 +140,7 @@ describe("Batch.run", () => {
   )
 })
 
-describe("Batch.run with a failing journal", () => {
+describe("Batch.run with a failing journal", { concurrent: true }, () => {
   const count = 5
   const faults = [
     lostCreate,
@@ -226,7 +226,7 @@ describe("Batch.run with a failing journal", () => {
   )
 })
 
-describe("Batch.run in a later run", () => {
+describe("Batch.run in a later run", { concurrent: true }, () => {
   it.effect("emits delivered outcomes again without a request", () =>
     Effect.gen(function* () {
       const { again, sent } = yield* runBatchTest(
@@ -641,7 +641,7 @@ describe("Batch.run in a later run", () => {
   )
 })
 
-describe("Batch.run after a 404 for an execution", () => {
+describe("Batch.run after a 404 for an execution", { concurrent: true }, () => {
   const notFound = Fault.on(
     "executions.get",
     Fault.raw({
@@ -779,7 +779,7 @@ describe("Batch.run after a 404 for an execution", () => {
 const nameOf = (outcome: Batch.Outcome<unknown>): string =>
   outcome._tag === "Failed" ? outcome.error._tag : outcome._tag
 
-describe("Batch.run in two concurrent runs", () => {
+describe("Batch.run in two concurrent runs", { concurrent: true }, () => {
   it.effect("executes each item once", () =>
     Effect.gen(function* () {
       const { both, executions } = yield* runBatchTest(
@@ -795,7 +795,7 @@ describe("Batch.run in two concurrent runs", () => {
   )
 })
 
-describe("Batch.Journal", () => {
+describe("Batch.Journal", { concurrent: true }, () => {
   it.effect("contains the last step of each item after the batch has ended", () =>
     Effect.gen(function* () {
       const { after, steps } = yield* runBatchTest(

@@ -17,7 +17,7 @@ const suspendedIds = Effect.map(DurableExecution.suspensions, (all) => all.map((
 
 const seconds = (time: DateTime.Utc) => (time.epochMillis - harness.start) / 1000
 
-describe("DurableExecution.suspensions", () => {
+describe("DurableExecution.suspensions", { concurrent: true }, () => {
   it.effect("contains the error and the time of the next attempt after a rejected submission", () =>
     Effect.gen(function* () {
       const [workflowId] = yield* startAll("order-7")
@@ -114,7 +114,7 @@ describe("DurableExecution.suspensions", () => {
   )
 })
 
-describe("DurableExecution.resumeAll", () => {
+describe("DurableExecution.resumeAll", { concurrent: true }, () => {
   it.effect("starts the next attempt of every suspended execution immediately", () =>
     Effect.gen(function* () {
       const ids = Array.from({ length: 25 }, (_, index) => `order-${index}`)
@@ -159,7 +159,7 @@ const failingStore = Layer.succeed(DurableExecution.SuspensionStore, {
   list: failure
 })
 
-describe("failing store of suspensions", () => {
+describe("failing store of suspensions", { concurrent: true }, () => {
   it.effect("does not end the workflow", () => {
     const warnings: Array<string> = []
     const logger = Logger.make(({ logLevel, message }) => {

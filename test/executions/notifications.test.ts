@@ -19,7 +19,7 @@ import { arrivalTimes, image, isoDate, layer, runToEnd, silent, start, withClien
 import { spansOf } from "../utils/tracing.js"
 import { runInVirtualTime } from "../utils/virtualTime.js"
 
-describe("executions.notify", () => {
+describe("executions.notify", { concurrent: true }, () => {
   it.effect("ends a wait immediately after a COMPLETED notification, without a further poll", () =>
     atStart(
       Effect.gen(function* () {

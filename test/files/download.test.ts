@@ -14,7 +14,7 @@ import { apiKey, arrivalTimes, layer, runToEnd, silent, start, withClient, isoDa
 const content = "0123456789"
 const etag = '"v1"'
 
-describe("files.download", () => {
+describe("files.download", { concurrent: true }, () => {
   for (const download of ["json", "bytes", "redirect"] as const) {
     it.effect(`downloads a file if the simulator option download is ${JSON.stringify(download)}`, () =>
       withClient((client) =>
@@ -439,7 +439,7 @@ const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - st
 const rangesOf = (headers: ReadonlyArray<Readonly<Record<string, string>>>) =>
   headers.flatMap(({ authorization, range, "if-range": version }) => (authorization ? [] : [[range, version]]))
 
-describe("files.download after a broken connection", () => {
+describe("files.download after a broken connection", { concurrent: true }, () => {
   const rest = (from: number, headers: Record<string, string> = {}) => ({
     status: 206,
     headers: { "content-range": `bytes ${from}-9/10`, ...headers }
@@ -523,7 +523,7 @@ describe("files.download after a broken connection", () => {
   )
 })
 
-describe("files.download", () => {
+describe("files.download", { concurrent: true }, () => {
   it.effect("follows at most five redirects", () =>
     Effect.gen(function* () {
       const hop = { status: 302, headers: { location: "/next" } }
@@ -578,7 +578,7 @@ describe("files.download", () => {
   )
 })
 
-describe("files.download with fetch", () => {
+describe("files.download with fetch", { concurrent: true }, () => {
   it.effect("keeps the RequestInit of the caller except for the redirect mode", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
@@ -603,7 +603,7 @@ describe("files.download with fetch", () => {
   )
 })
 
-describe("ModelRouteClient with fetch", () => {
+describe("ModelRouteClient with fetch", { concurrent: true }, () => {
   it.effect("keeps the RequestInit of the transport's layer except for the redirect mode", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
@@ -642,7 +642,7 @@ describe("ModelRouteClient with fetch", () => {
   )
 })
 
-describe("files.download", () => {
+describe("files.download", { concurrent: true }, () => {
   const png = { "content-type": "image/png" }
 
   it.effect("fails if an unencoded body is shorter than its Content-Length", () =>

@@ -18,7 +18,7 @@ const seconds = (at: ReadonlyArray<number>) => at.map((instant) => (instant - st
 
 const denied = { status: 403, text: "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>" }
 
-describe("files.upload", () => {
+describe("files.upload", { concurrent: true }, () => {
   it.effect("requests an upload URL, sends the bytes, and confirms the upload", () =>
     Effect.gen(function* () {
       const api = fakeUploadApi()
@@ -457,7 +457,7 @@ const withEndTime = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.map(Effect.clock, (clock) => [value, clock.unsafeCurrentTimeMillis() - start] as const)
   )
 
-describe("files.upload with stalled storage", () => {
+describe("files.upload with stalled storage", { concurrent: true }, () => {
   const large = File.fromBytes(new Uint8Array(1_000_000))
 
   it.effect("fails an attempt if storage reads no bytes for the duration of the attempt timeout", () =>
@@ -527,7 +527,7 @@ describe("files.upload with stalled storage", () => {
   )
 })
 
-describe("files.uploadProgress", () => {
+describe("files.uploadProgress", { concurrent: true }, () => {
   it.effect("emits Uploaded with the file id after the last byte", () =>
     Effect.gen(function* () {
       const { files } = yield* fakeUploadApi().client
@@ -591,7 +591,7 @@ describe("files.uploadProgress", () => {
   )
 })
 
-describe("upload URL of files.upload", () => {
+describe("upload URL of files.upload", { concurrent: true }, () => {
   for (const skew of [-3_600_000, 3_600_000]) {
     it.effect(`expires according to the server's clock if the clock skew is ${skew / 1000} s`, () =>
       Effect.gen(function* () {
@@ -659,7 +659,7 @@ describe("upload URL of files.upload", () => {
   )
 })
 
-describe("storage request of files.upload", () => {
+describe("storage request of files.upload", { concurrent: true }, () => {
   it.effect("has the Content-Type of the option legacy.contentType", () =>
     Effect.gen(function* () {
       for (const contentType of ["text/plain; charset=utf-8", "image/svg+xml", "application/vnd.ms-excel"]) {
@@ -713,7 +713,7 @@ describe("storage request of files.upload", () => {
   )
 })
 
-describe("File.Source", () => {
+describe("File.Source", { concurrent: true }, () => {
   it.effect("is run again if the connection breaks while storage reads it", () =>
     Effect.gen(function* () {
       let runs = 0

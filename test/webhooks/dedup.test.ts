@@ -162,7 +162,7 @@ for (const [name, layer] of Object.entries(layers)) {
   })
 }
 
-describe("InMemoryEvents", () => {
+describe("InMemoryEvents", { concurrent: true }, () => {
   it.effect("removes expired events before it records a new event", () =>
     Effect.gen(function* () {
       const memory = new InMemoryEvents(day)
@@ -182,7 +182,7 @@ describe("InMemoryEvents", () => {
   )
 })
 
-describe("Webhook.layerDedup with a store", () => {
+describe("Webhook.layerDedup with a store", { concurrent: true }, () => {
   for (const [ttl, millis] of [
     ["1 hour", day],
     ["0 millis", day],
@@ -475,7 +475,7 @@ describe("Webhook.layerDedup with a store", () => {
   )
 })
 
-describe("Webhook.layerDedup after a crash", () => {
+describe("Webhook.layerDedup after a crash", { concurrent: true }, () => {
   /**
    * Handles three events and dies during write number `writes`. `part` is the written fraction of the last value. A
    * negative `part` writes no value.
@@ -587,7 +587,7 @@ describe("Webhook.layerDedup after a crash", () => {
   )
 })
 
-describe("Webhook.layerDedup with a failing store", () => {
+describe("Webhook.layerDedup with a failing store", { concurrent: true }, () => {
   it.effect("fails before it handles the event if the store cannot be read", () =>
     Effect.gen(function* () {
       const layer = dedupOver(new Map(), {}, { get: () => storeFailure() })
@@ -700,7 +700,7 @@ describe("Webhook.layerDedup with a failing store", () => {
   )
 })
 
-describe("Dedup.handleOnce", () => {
+describe("Dedup.handleOnce", { concurrent: true }, () => {
   it("preserves the error and requirement types of the handler", () => {
     class Failed {
       readonly _tag = "Failed"
