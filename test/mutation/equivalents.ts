@@ -1276,5 +1276,12 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "lastOfKey.get(key) === done",
     replacement: "false",
     reason: "The next item with the same key then waits for an item that is done. The removal only frees memory."
+  },
+  {
+    file: "src/internal/batch/run.ts",
+    source: "{ beforeSubmit, hold, key, request, resubmit = () => false, version }: Options<A, E, E2, R, Out>,",
+    original: "() => false",
+    replacement: "() => undefined",
+    reason: "Both results mean that the item is not submitted again."
   }
 ]
