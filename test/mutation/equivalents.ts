@@ -1283,5 +1283,40 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "() => false",
     replacement: "() => undefined",
     reason: "Both results mean that the item is not submitted again."
+  },
+  {
+    file: "src/internal/rateLimit/queueTimer.ts",
+    source: "if (at !== undefined && current !== undefined && current.at <= at) return Effect.void",
+    original: "current.at <= at",
+    replacement: "current.at < at",
+    reason: "A timer that is set again to the same time still fires at this time."
+  },
+  {
+    file: "src/internal/rateLimit/snapshot.ts",
+    source: "n !== undefined && Number.isFinite(n) ? n : undefined",
+    original: "n !== undefined",
+    replacement: "true",
+    reason: "An undefined number is not finite. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/snapshot.ts",
+    source: "at === undefined || !Number.isFinite(at) ? undefined : DateTime.unsafeMake(at + offset)",
+    original: "at === undefined || !Number.isFinite(at)",
+    replacement: "at === undefined && !Number.isFinite(at)",
+    reason: "Every time of the limiter is finite. The check only protects against a defect."
+  },
+  {
+    file: "src/internal/rateLimit/snapshot.ts",
+    source: "at === undefined || !Number.isFinite(at) ? undefined : DateTime.unsafeMake(at + offset)",
+    original: "at === undefined",
+    replacement: "false",
+    reason: "An undefined time is not finite. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/rateLimit/snapshot.ts",
+    source: "const isOver = opensAt !== undefined && opensAt <= now",
+    original: "opensAt !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
   }
 ]
