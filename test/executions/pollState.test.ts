@@ -86,8 +86,28 @@ describe("PollState.next", () => {
       message: "no"
     })
     const state = transitions.onPollFailed(begin(), error, 5, 0)
+    assert.isFalse(PollState.needsSchedule(state))
     assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Fail", error })
   })
+})
+
+describe("PollState.needsSchedule", () => {
+  for (const [status, target] of [
+    ["FAILED", "execution"],
+    ["COMPLETED", "result"]
+  ] as const) {
+    it(`returns false before the first poll for the missing data of a ${status} execution`, () => {
+      const state = transitions.onNotified(schedule(begin(), 0, 2000), observe(status, 5))
+      assert.isFalse(PollState.needsSchedule(transitions.onPollStarted(state, 5)))
+      assert.deepStrictEqual(PollState.next(state, 5), { _tag: "Poll", target, since: 5, deadline: 600_000 })
+      const polled = transitions.onPolled(transitions.onPollStarted(state, 5), observe("PROCESSING", 6))
+      assert.isTrue(PollState.needsSchedule(polled))
+      const next = schedule(polled, 6, 2000)
+      assert.isFalse(PollState.needsSchedule(next))
+      assert.deepStrictEqual(PollState.next(next, 6), { _tag: "Wait", until: 2006 })
+      assert.deepStrictEqual(PollState.next(next, 2006), { _tag: "Poll", target, since: 6, deadline: 600_000 })
+    })
+  }
 })
 
 describe("PollState.isUpdate", () => {
@@ -110,11 +130,10 @@ describe("PollState.isUpdate", () => {
     ["CANCELLED", () => notified(updates.CANCELLED), []]
   ] as const) {
     it(`accepts only notifications with more information after ${name}`, () => {
-      const accepted = Object.entries(updates).filter(([, update]) => PollState.isUpdate(makeState(), update))
-      assert.deepStrictEqual(
-        accepted.map(([update]) => update),
-        [...expected]
-      )
+      const names: ReadonlyArray<string> = expected
+      for (const [update, observation] of Object.entries(updates)) {
+        assert.strictEqual(PollState.isUpdate(makeState(), observation), names.includes(update), update)
+      }
     })
   }
 })
@@ -144,6 +163,11 @@ describe("PollState.deadlineOf", () => {
       150_000
     ],
     ["at most 24 hours after the start", () => begin({ now: 5, created: expiring(2 * day) }), day + 5],
+    [
+      "30 s after an expiry that first seemed to have passed",
+      () => transitions.onNotified(begin({ created: { ...expiring(60_000), deadline: undefined } }), expiring(60_000)),
+      90_000
+    ],
     [
       "unchanged if a later state has no expiry",
       () => transitions.onNotified(begin({ created: expiring(60_000) }), observe("PROCESSING", 5)),

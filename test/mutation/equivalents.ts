@@ -533,6 +533,28 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "In this phase, the latest state is known. The condition only narrows the type."
   },
   {
+    file: "src/internal/executions/pollState.ts",
+    source: "return pollDeadline !== undefined && pollDeadline >= now",
+    original: "pollDeadline !== undefined",
+    replacement: "true",
+    reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/executions/pollState.ts",
+    source: 'if (phase === "ended" && latest !== undefined) return { _tag: "Done", execution: latest.execution }',
+    original: "latest !== undefined",
+    replacement: "true",
+    reason: "In this phase, the latest state is known. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/executions/pollState.ts",
+    source:
+      "const { at, since } = isPollDue(state) || scheduledPoll === undefined ? { at: now, since: now } : scheduledPoll",
+    original: "scheduledPoll === undefined",
+    replacement: "false",
+    reason: "If no poll is due or scheduled, `needsSchedule` returns true and the function is not called."
+  },
+  {
     file: "src/internal/executions/decode.ts",
     source: 'const text = nonEmptyString(status)?.toUpperCase() ?? ""',
     original: '""',
