@@ -3,6 +3,7 @@ import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Duration, Schema } from "effect"
 import { Execution, ModelRouteError as E } from "effect-modelroute"
+import { summarizeExecution } from "../src/internal/errors/executionSummary.js"
 
 const executionId = Execution.ExecutionId.make("exec_1")
 const message = "failed"
@@ -52,6 +53,13 @@ describe("error with an execution", () => {
       assert.notInclude(inspect(error), prompt)
     })
   }
+})
+
+describe("summarizeExecution", () => {
+  it("omits the fields that the execution does not contain", () => {
+    assert.deepStrictEqual(summarizeExecution(execution), summary)
+    assert.deepStrictEqual(summarizeExecution(bare), { id: "exec_1", status: "UNKNOWN" })
+  })
 })
 
 describe("error without fields", () => {

@@ -53,6 +53,7 @@ describe("variantsOf", () => {
 
   it("decodes adjacent escapes separately", () => {
     assert.deepStrictEqual(decode("%41%42"), [["AB", [0, 3, 6]]])
+    assert.deepStrictEqual(decode("abcd%41%42"), [["abcdAB", [0, 1, 2, 3, 4, 7, 10]]])
     assert.deepStrictEqual(decode("%c3%a4%41"), [["\u00e4A", [0, 6, 9]]])
     assert.deepStrictEqual(decode("%e2%82%ac%41"), [["\u20acA", [0, 9, 12]]])
   })

@@ -50,16 +50,27 @@ describe("withInterceptor", () => {
 
   it.effect("runs the hooks of the inner interceptor first", () => {
     const events: Array<string> = []
-    const { client } = makeFakeClient(() => ({ status: 200, json: { id: "exec_1" } }))
+    const { client } = makeFakeClient((_, n) => ({ status: n === 1 ? 503 : 200, json: { id: "exec_1" } }))
     return Effect.gen(function* () {
       const { executions } = yield* client
       const inner = withInterceptor(executions.get(id), recorder("inner", events))
-      yield* withInterceptor(inner, recorder("outer", events))
+      valueOf(yield* runToEnd(withInterceptor(inner, recorder("outer", events))))
+      yield* withInterceptor(reportTransportSend, recorder("inner", events)).pipe((send) =>
+        withInterceptor(send, recorder("outer", events))
+      )
       assert.deepStrictEqual(events, [
         "inner beforeSend executions.get unkeyed 0",
         "outer beforeSend executions.get unkeyed 0",
-        "inner onSuccess 0",
-        "outer onSuccess 0"
+        "inner onFailure 0 UnexpectedResponse",
+        "outer onFailure 0 UnexpectedResponse",
+        "inner beforeRetry UnexpectedResponse",
+        "outer beforeRetry UnexpectedResponse",
+        "inner beforeSend executions.get unkeyed 1",
+        "outer beforeSend executions.get unkeyed 1",
+        "inner onSuccess 1",
+        "outer onSuccess 1",
+        "inner onTransportSend",
+        "outer onTransportSend"
       ])
     })
   })

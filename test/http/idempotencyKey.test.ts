@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { IdempotencyKey } from "effect-modelroute"
 import { Simulator } from "effect-modelroute/Simulator"
+import { checkKey } from "../../src/internal/http/idempotencyKey.js"
 import { failureOf } from "../utils/exit.js"
 import { makeFakeClient } from "../utils/fake.js"
 import { image, layer, prompt, withClient } from "../utils/harness.js"
@@ -76,5 +77,25 @@ describe("idempotency key", () => {
         )
       })
     ).pipe(Effect.provide(layer()))
+  )
+})
+
+describe("checkKey", () => {
+  const outcome = (key: string) =>
+    Effect.match(checkKey("executions.create", key), {
+      onSuccess: (valid) => valid,
+      onFailure: ({ message }) => message
+    })
+
+  it.effect("accepts 1 to 255 printable ASCII characters without spaces at the ends", () =>
+    Effect.gen(function* () {
+      const invalid: { readonly key: string } = JSON.parse('{"key":5}')
+      const rejection =
+        "executions.create: idempotencyKey cannot be sent in a header. Use 1 to 255 printable ASCII characters."
+      for (const key of ["a", "!", "~", "a b", "!~", "x".repeat(255)]) assert.strictEqual(yield* outcome(key), key)
+      for (const key of ["", " ", " a", "a ", "a\nb", "a\u007f", "\u00e4", "x".repeat(256), invalid.key]) {
+        assert.strictEqual(yield* outcome(key), rejection)
+      }
+    })
   )
 })

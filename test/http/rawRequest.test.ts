@@ -38,10 +38,10 @@ describe("client.request", () => {
     const { client, urls } = makeFakeClient(() => ({ status: 200, json: {} }))
     return Effect.gen(function* () {
       const { request } = yield* client
-      for (const path of ["/v1", "/v1?a=b", "/v10/x"]) yield* request("GET", path)
+      for (const path of ["/v1", "/v1?a=b", "/v10/x", "/a/v1/b"]) yield* request("GET", path)
       assert.deepStrictEqual(
         urls.map((url) => new URL(url).pathname + new URL(url).search),
-        ["/v1", "/v1?a=b", "/v1/v10/x"]
+        ["/v1", "/v1?a=b", "/v1/v10/x", "/v1/a/v1/b"]
       )
     })
   })
@@ -63,12 +63,28 @@ describe("client.request", () => {
       assert.strictEqual(keyed.sent, 4)
       assert.strictEqual(keyed.error.idempotencyKey, "mine")
       assert.strictEqual(keyed.error.operation, "request POST")
+      assert.isTrue(keyed.error.retryable)
       assert.notInclude(JSON.stringify(keyed.error), prompt)
       const bare = yield* failing()
       assert.strictEqual(bare.sent, 1)
       assert.isUndefined(bare.error.idempotencyKey)
+      assert.isFalse(bare.error.retryable)
     })
   )
+
+  it.effect("rejects a second body with the same key of withKey", () => {
+    const { bodies, client } = makeFakeClient(() => ({ status: 200, json: {} }))
+    return Effect.gen(function* () {
+      const { request } = yield* client
+      const error = yield* Effect.gen(function* () {
+        yield* request("POST", "/x", { a: 1 })
+        yield* request("POST", "/x", { a: 1 })
+        return yield* Effect.flip(request("POST", "/x", { a: 2 }))
+      }).pipe(IdempotencyKey.withKey("mine"))
+      assert.deepInclude(error, { _tag: "InvalidRequest", field: "idempotencyKey" })
+      assert.deepStrictEqual(bodies, ['{"a":1}', '{"a":1}'])
+    })
+  })
 
   it.effect("retries after a response with truncated JSON", () => {
     const { client, urls } = makeFakeClient((_, n) => ({ status: 200, text: n === 1 ? '{"data":[1' : '{"data":[1]}' }))
@@ -123,6 +139,7 @@ describe("client.request", () => {
     "/%2e%2e/admin",
     "/%2E./x",
     "/a\\..\\..\\..\\b",
+    "//[",
     "/..#"
   ]) {
     it.effect(`rejects the path ${JSON.stringify(path)}`, () => {
@@ -135,21 +152,22 @@ describe("client.request", () => {
     })
   }
 
-  const bad: ReadonlyArray<readonly [string, string, unknown, string]> = [
+  const bad: ReadonlyArray<readonly [string, unknown, unknown, string]> = [
     ["CONNECT", "/executions", undefined, "method"],
     ["get", "/executions", undefined, "method"],
     ["GET\r\nX: y", "/executions", undefined, "method"],
     ["GET", "/executions", { limit: 5 }, "body"],
-    ["HEAD", "/executions", null, "body"]
+    ["HEAD", "/executions", null, "body"],
+    ["GET", 5, undefined, "path"]
   ]
   for (const [method, path, body, field] of bad) {
     it.effect(
-      `rejects the ${field} of a request with the method ${JSON.stringify(method)} and the body ${JSON.stringify(body)}`,
+      `rejects the ${field} of a request with the method ${JSON.stringify(method)}, the path ${JSON.stringify(path)} and the body ${JSON.stringify(body)}`,
       () => {
         const { client, urls } = makeFakeClient(() => ({ status: 200 }))
         return Effect.gen(function* () {
           const { request } = yield* client
-          // @ts-expect-error A JavaScript caller can pass any method.
+          // @ts-expect-error A JavaScript caller can pass any method and any path.
           const error = failureOf(yield* Effect.exit(request(method, path, body)))
           assert.strictEqual(error._tag === "InvalidRequest" && error.field, field)
           assert.deepStrictEqual(urls, [])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, TestClock } from "effect"
 import { maxSleepMillis, SharedTimer } from "../../src/internal/http/sharedTimer.js"
 import { atStart } from "../utils/executions.js"
 import { valueOf } from "../utils/exit.js"
@@ -156,19 +156,23 @@ describe("SharedTimer", () => {
   it.effect("ends its fiber if no timer is left, and starts another fiber for the next timer", () =>
     Effect.gen(function* () {
       const timer = new SharedTimer()
-      const program = Effect.gen(function* () {
-        for (const at of [9000, 20_000, 5000]) {
-          const { cancels } = yield* schedule(timer, at)
-          yield* Effect.sleep(1000)
-          for (const cancel of [...cancels, ...cancels]) cancel()
-          yield* Effect.sleep(1000)
-        }
-        const { fired } = yield* schedule(timer, 60_000)
-        yield* Effect.sleep(60_000)
+      const cancelLate = Effect.gen(function* () {
+        const { cancels, fired } = yield* schedule(timer, 900_000)
+        yield* Effect.sleep(1000)
+        for (const cancel of [...cancels, ...cancels]) cancel()
+        yield* Effect.sleep(1)
         return fired
       })
       // Virtual time fails with a defect if a fiber is still sleeping.
-      assert.deepStrictEqual(valueOf(yield* runInVirtualTime(program, start)), [60_000])
+      const inVirtualTime = Effect.map(runInVirtualTime(cancelLate, start), valueOf)
+      assert.deepStrictEqual([yield* inVirtualTime, yield* inVirtualTime], [[], []])
+      const wait = timer.wait<void, never>(
+        start + 900_000,
+        () => Effect.void,
+        () => () => {}
+      )
+      const interrupted = Effect.timeoutOption(wait, 1000)
+      assert.isTrue(Option.isNone(valueOf(yield* runInVirtualTime(interrupted, start))))
     })
   )
 
@@ -242,6 +246,7 @@ describe("SharedTimer", () => {
           const fiber = yield* Effect.fork(result)
           yield* TestClock.adjust(1000)
           yield* Fiber.interrupt(fiber)
+          assert.deepInclude(state, { removed: 1, fired: 0 })
           yield* TestClock.adjust(10_000)
           assert.deepInclude(state, { removed: 1, fired: 0 })
           assert.deepStrictEqual(yield* sleeps, [])
