@@ -108,6 +108,27 @@ describe("request id of an error", () => {
   })
 })
 
+describe("error envelope", () => {
+  it("is decoded with the charset of the response", () => {
+    const text = JSON.stringify(envelope({ code: "FILE_NOT_FOUND", message: "b\u00e4h" }))
+    const error = classify.fromResponse(
+      {
+        status: 400,
+        headers: { "content-type": "application/json; charset=utf-16le" },
+        body: Uint8Array.from(Array.from(text, (c) => [c.charCodeAt(0), 0]).flat()),
+        receivedAt: start
+      },
+      context
+    )
+    assert.deepInclude(error, { _tag: "FileNotFound", apiMessage: "b\u00e4h" })
+  })
+
+  it("is retryable with status 429 and an unknown code even if the request is not repeatable", () => {
+    const response = responseData(429, envelope({ code: "NEW" }))
+    assert.isTrue(classify.fromResponse(response, { ...context, isRepeatable: false, isKeyed: false }).retryable)
+  })
+})
+
 describe("details of an error", () => {
   it("contain empty texts for invalid fields, and omit values that are not objects", () => {
     const detailsOf = (details: unknown) => {
@@ -214,6 +235,9 @@ describe("error of a FAILED execution", () => {
     assert.include(error.message, "Execution exec_1 failed: a parameter is wrong")
     assert.isTrue(failureOfExecution(new Execution.Failure({ code: "MODEL_OVERLOADED" })).retryable)
     assert.isFalse(failureOfExecution(new Execution.Failure({ code: "MODEL_OVERLOADED", retryable: false })).retryable)
+    assert.isTrue(failureOfExecution(new Execution.Failure({ code: "INTERNAL_ERROR", retryable: true })).retryable)
+    const quoting = failureOfExecution(new Execution.Failure({ code: "NEW", message: `no: ${prompt}` }))
+    assert.strictEqual(quoting.apiMessage, "no: [redacted]")
   })
 
   it("has the code FAILED and status 200 if the execution has no error", () => {
