@@ -45,7 +45,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   errors: {
     mutate: ["src/internal/errors/*.ts", "src/ModelRouteError.ts"],
-    tests: ["test/errors/*.test.ts"],
+    tests: ["test/ModelRouteError.test.ts", "test/errors/*.test.ts"],
     minScore: 90
   },
   webhooks: {
@@ -73,7 +73,13 @@ export const folders: Readonly<Record<string, Folder>> = {
   },
   http: {
     mutate: ["src/internal/http/*.ts", "src/IdempotencyKey.ts"],
-    tests: ["test/http/*.test.ts", "test/IdempotencyKey.test.ts", "test/ModelRouteClient.test.ts"],
+    tests: [
+      "test/http/{attempt,attemptInterceptor,attemptTimeout,bodyReader,childFiber,clientOptions}.test.ts",
+      "test/http/{contentLength,decodeBody,idempotencyKey,isolatedRequests,jsonBody,keyExpiry}.test.ts",
+      "test/http/{makePermitRequest,rawRequest,requests,responseBody,retryLoop,runOnce,runtime}.test.ts",
+      "test/http/{sharedTimer,transportBody,transportError,transportSources}.test.ts",
+      "test/IdempotencyKey.test.ts"
+    ],
     minScore: 90
   },
   batch: {
