@@ -1,5 +1,6 @@
+import { Readable } from "node:stream"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { type BodyReader, openBody, type Read } from "../../src/internal/http/bodyReader.js"
 import { isNodeReadable } from "../../src/internal/http/transportBody.js"
 import { bodyForms, chunk, makeReadable } from "../utils/transportBodies.js"
@@ -12,7 +13,7 @@ const readAll = (reader: BodyReader): Effect.Effect<ReadonlyArray<string>> =>
   Effect.flatMap(next(reader), (read) =>
     read._tag === "Bytes"
       ? Effect.map(readAll(reader), (rest) => [`${read.bytes.length} bytes`, ...rest])
-      : Effect.succeed([read._tag === "Break" ? String(read.cause) : "end"])
+      : Effect.succeed([read._tag === "Break" ? String(read.cause) : read._tag])
   )
 
 for (const [name, make] of bodyForms) {
@@ -21,7 +22,7 @@ for (const [name, make] of bodyForms) {
       Effect.gen(function* () {
         const { body } = make({ chunks: [chunk(1), chunk(3)], end: "ends" })
         const reads = yield* readAll(openBody(body))
-        assert.strictEqual(reads.at(-1), "end")
+        assert.strictEqual(reads.at(-1), "End")
         assert.strictEqual(
           reads.slice(0, -1).reduce((sum, text) => sum + Number.parseInt(text), 0),
           4
@@ -31,7 +32,7 @@ for (const [name, make] of bodyForms) {
 
     it.live("reports the end of an empty body", () =>
       Effect.gen(function* () {
-        assert.deepStrictEqual(yield* readAll(openBody(make({ chunks: [], end: "ends" }).body)), ["end"])
+        assert.deepStrictEqual(yield* readAll(openBody(make({ chunks: [], end: "ends" }).body)), ["End"])
       })
     )
 
@@ -85,6 +86,47 @@ describe("openBody of a Node.js Readable", () => {
   it.live("reports a connection that was closed before the first read", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* destroyed(true), ["Error: the connection was closed"])
+    })
+  )
+
+  it.live("reads a chunk that arrives after the read has started", () =>
+    Effect.gen(function* () {
+      const body = new Readable({ read: () => {} })
+      const fiber = yield* Effect.fork(readAll(openBody(body)))
+      yield* Effect.sleep("5 millis")
+      body.push(chunk(2))
+      yield* Effect.sleep("5 millis")
+      body.push(null)
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["2 bytes", "End"])
+    })
+  )
+
+  it.live("does not destroy a body that has ended", () =>
+    Effect.gen(function* () {
+      const body = new Readable({ autoDestroy: false, read: () => void body.push(null) })
+      const reader = openBody(body)
+      assert.deepStrictEqual(yield* readAll(reader), ["End"])
+      reader.close()
+      assert.isFalse(body.destroyed)
+    })
+  )
+
+  it.live("removes its listeners when it is closed", () =>
+    Effect.gen(function* () {
+      const body = new Readable({ read: () => {} })
+      const counts = () => ["readable", "end", "error", "close", "data"].map((event) => body.listenerCount(event))
+      const before = counts()
+      const reader = openBody(body)
+      assert.deepStrictEqual(
+        counts().map((count, i) => count - (before[i] ?? 0)),
+        [1, 1, 1, 1, 0]
+      )
+      reader.close()
+      body.on("error", () => {})
+      yield* Effect.sleep("5 millis")
+      body.removeAllListeners("error")
+      assert.deepStrictEqual(counts(), before)
+      assert.isTrue(body.destroyed)
     })
   )
 })

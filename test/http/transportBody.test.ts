@@ -1,6 +1,7 @@
+import { Readable } from "node:stream"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { readTransportBody } from "../../src/internal/http/transportBody.js"
+import { isNodeReadable, readTransportBody } from "../../src/internal/http/transportBody.js"
 import { bodyForms, chunk, makeReadable } from "../utils/transportBodies.js"
 
 for (const [name, make] of bodyForms) {
@@ -59,6 +60,33 @@ for (const [name, make] of bodyForms) {
   })
 }
 
+describe("isNodeReadable", () => {
+  const members = { on: () => {}, destroy: () => {}, readableEnded: false }
+  const { destroy, on, readableEnded } = members
+
+  it("requires the members on, destroy and readableEnded", () => {
+    assert.isTrue(isNodeReadable(members))
+    assert.isTrue(isNodeReadable(new Readable()))
+    for (const value of [
+      null,
+      undefined,
+      "text",
+      {},
+      new ReadableStream(),
+      { destroy, readableEnded },
+      { on: 1, destroy, readableEnded },
+      { on, readableEnded },
+      { on, destroy: 1, readableEnded },
+      { on, destroy },
+      { destroy },
+      { on },
+      { readableEnded }
+    ]) {
+      assert.isFalse(isNodeReadable(value))
+    }
+  })
+})
+
 describe("readTransportBody of a Node.js Readable", () => {
   it.live('returns the end "truncated" if the body was destroyed before the read', () =>
     Effect.gen(function* () {
@@ -68,6 +96,30 @@ describe("readTransportBody of a Node.js Readable", () => {
         yield* Effect.async<void>((resume) => void body.on("close", () => resume(Effect.void)))
       }
       assert.deepStrictEqual(yield* readTransportBody(body, 100), { bytes: new Uint8Array(0), end: "truncated" })
+    })
+  )
+
+  it.live("removes its listeners at the end of each read", () =>
+    Effect.gen(function* () {
+      for (const end of ["end", "error", "close", "limit", "interruption"] as const) {
+        const body = new Readable({ read: () => {}, emitClose: end !== "error" })
+        body.on("error", () => {})
+        const counts = () => ["data", "end", "error", "close"].map((event) => body.listenerCount(event))
+        const before = counts()
+        const fiber = yield* Effect.fork(readTransportBody(body, 5))
+        yield* Effect.yieldNow()
+        assert.deepStrictEqual(
+          counts().map((count, i) => count - (before[i] ?? 0)),
+          [1, 1, 1, 1]
+        )
+        if (end === "end") body.push(null)
+        else if (end === "error") body.destroy(new Error("reset"))
+        else if (end === "close") body.destroy()
+        else if (end === "limit") body.push(new Uint8Array(6))
+        else yield* Fiber.interrupt(fiber)
+        yield* Fiber.await(fiber)
+        assert.deepStrictEqual(counts(), before, end)
+      }
     })
   )
 })
