@@ -1340,5 +1340,132 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "opensAt !== undefined",
     replacement: "true",
     reason: "The comparison with an undefined time is false. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/http/attempt.ts",
+    source: "json === undefined && isTruncatedJson(text)",
+    original: "json === undefined",
+    replacement: "true",
+    reason: "Complete JSON is not truncated. The condition saves time."
+  },
+  {
+    file: "src/internal/http/attempt.ts",
+    source: 'error._tag === "ResponseError" && error.reason === "StatusCode" ? error.response : undefined',
+    original: 'error._tag === "ResponseError"',
+    replacement: "true",
+    reason: "Only a ResponseError has this reason. The condition narrows the type."
+  },
+  {
+    file: "src/internal/http/attemptInterceptor.ts",
+    source: "outer === noInterceptor ? interceptor : compose(interceptor, outer)",
+    original: "outer === noInterceptor",
+    replacement: "false",
+    reason: "The hooks of `noInterceptor` do nothing. The condition saves time."
+  },
+  {
+    file: "src/internal/http/retryLoop.ts",
+    source: "if (interceptor === noInterceptor) return countAndReport(call.operation, stats, permit, send)",
+    original: "interceptor === noInterceptor",
+    replacement: "false",
+    reason: "The hooks of `noInterceptor` do nothing. The condition saves time."
+  },
+  {
+    file: "src/internal/http/rawRequest.ts",
+    source: 'if (!path.startsWith("/") || !URL.canParse(path, host)) return false',
+    original: '"/"',
+    replacement: '""',
+    reason: "The last line of the function rejects every path without a leading slash."
+  },
+  {
+    file: "src/internal/http/rawRequest.ts",
+    source: "return url.origin === host && url.pathname + url.search === path",
+    original: "url.origin === host",
+    replacement: "true",
+    reason: "A path with a host differs from the path of its URL."
+  },
+  {
+    file: "src/internal/http/rawRequest.ts",
+    source:
+      'const key = isIdempotent ? undefined : Option.getOrUndefined(yield* takeCurrentKey(operation, json?.text ?? ""))',
+    original: '""',
+    replacement: '"Stryker was here!"',
+    reason: "The text is only compared with the text of other requests without a body."
+  },
+  {
+    file: "src/internal/http/rawRequest.ts",
+    source: "...(key === undefined ? {} : { idempotencyKey: key })",
+    original: "key === undefined",
+    replacement: "false",
+    reason: "Errors omit an undefined key. The types require the condition."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "return millis > maxSleepMillis",
+    original: "millis > maxSleepMillis",
+    replacement: "millis >= maxSleepMillis",
+    reason: "The additional sleep has a duration of zero."
+  },
+  {
+    file: "src/internal/http/bodyReader.ts",
+    source: 'onRead(bytes === null ? (end ?? { _tag: "End" }) : { _tag: "Bytes", bytes })',
+    original: '{ _tag: "End" }',
+    replacement: "{}",
+    reason: "The end is known if this line receives no bytes. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/http/bodyReader.ts",
+    source: 'onRead(bytes === null ? (end ?? { _tag: "End" }) : { _tag: "Bytes", bytes })',
+    original: '"End"',
+    replacement: '""',
+    reason: "The end is known if this line receives no bytes. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "if (this.queue.size === 0 && microtasks > 0) {",
+    original: "this.queue.size === 0",
+    replacement: "true",
+    reason: "The fiber is not stopped while a timer is left. The loop only ends later."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "if (this.queue.size === 0 && microtasks > 0) {",
+    original: "microtasks > 0",
+    replacement: "microtasks >= 0",
+    reason: "One microtask more is not observable."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "if (at < this.sleepingUntil) {",
+    original: "at < this.sleepingUntil",
+    replacement: "at <= this.sleepingUntil",
+    reason: "A new fiber for the same time fires at the same time."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "if (this.queue.size > 0 || this.isEnding) return",
+    original: "this.queue.size > 0 || this.isEnding",
+    replacement: "false",
+    reason: "Several loops have the same result as one loop, and only take longer."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "if (this.queue.size > 0 || this.isEnding) return",
+    original: "this.queue.size > 0 || this.isEnding",
+    replacement: "this.queue.size > 0 && this.isEnding",
+    reason: "Several loops have the same result as one loop, and only take longer."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "if (this.queue.size > 0 || this.isEnding) return",
+    original: "this.queue.size > 0",
+    replacement: "false",
+    reason: "Several loops have the same result as one loop, and only take longer."
+  },
+  {
+    file: "src/internal/http/sharedTimer.ts",
+    source: "this.isEnding = true",
+    original: "true",
+    replacement: "false",
+    reason: "Several loops have the same result as one loop, and only take longer."
   }
 ]
