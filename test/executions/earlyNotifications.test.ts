@@ -34,6 +34,18 @@ describe("executions.notify before executions.await", () => {
     )
   )
 
+  it.effect("ends a wait with pollImmediately without a poll", () =>
+    atStart(
+      Effect.gen(function* () {
+        const { client, urls } = clientWithStatus()
+        const { executions } = yield* client
+        yield* executions.notify(notification())
+        assert.deepStrictEqual((yield* executions.await(id, { pollImmediately: true })).output, output)
+        assert.deepStrictEqual(urls, [])
+      })
+    )
+  )
+
   it.effect("stores the notifications of at most 1000 executions", () =>
     atStart(
       Effect.gen(function* () {

@@ -127,20 +127,25 @@ describe("AwaitTimeout of executions.await", () => {
 })
 
 describe("executions.await after a 429 of an earlier request", () => {
-  it.effect("delays the next poll until the reset even with RateLimitGate.layerUnlimited", () =>
-    atStart(
-      Effect.gen(function* () {
-        const { at, client } = makeFakeClient(
-          (_, n) =>
-            n === 1 ? rateLimitResponse(20) : statusResponse(n === 2 ? "PROCESSING" : "COMPLETED", { output }),
-          { retry: RetryPolicy.none }
-        )
-        const { executions } = yield* Effect.provide(client, RateLimitGate.layerUnlimited)
-        valueOf(yield* runToEnd(executions.await(id)))
-        assert.deepStrictEqual(toSeconds(at), [2, 22, 26.5])
-      })
+  for (const [name, response, polls] of [
+    ["20 s", rateLimitResponse(20), [2, 22, 26.5]],
+    ["60 s", rateLimitResponse(60), [2, 62, 66.5]],
+    ["an unknown time", errorResponse(429, "RATE_LIMITED"), [2, 5, 9.5]]
+  ] as const) {
+    it.effect(`delays the next poll until the reset in ${name} even with RateLimitGate.layerUnlimited`, () =>
+      atStart(
+        Effect.gen(function* () {
+          const { at, client } = makeFakeClient(
+            (_, n) => (n === 1 ? response : statusResponse(n === 2 ? "PROCESSING" : "COMPLETED", { output })),
+            { retry: RetryPolicy.none }
+          )
+          const { executions } = yield* Effect.provide(client, RateLimitGate.layerUnlimited)
+          valueOf(yield* runToEnd(executions.await(id)))
+          assert.deepStrictEqual(toSeconds(at), [...polls])
+        })
+      )
     )
-  )
+  }
 
   for (const [resetIn, polls] of [
     [590, [0, 590]],

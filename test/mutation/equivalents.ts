@@ -555,6 +555,27 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "If no poll is due or scheduled, `needsSchedule` returns true and the function is not called."
   },
   {
+    file: "src/internal/executions/poller.ts",
+    source: 'if (!("retryAfter" in error) || error.retryAfter === undefined) return 0',
+    original: '!("retryAfter" in error) || error.retryAfter === undefined',
+    replacement: '!("retryAfter" in error) && error.retryAfter === undefined',
+    reason: "An error with the field never has the value undefined."
+  },
+  {
+    file: "src/internal/executions/poller.ts",
+    source: 'if (!("retryAfter" in error) || error.retryAfter === undefined) return 0',
+    original: "error.retryAfter === undefined",
+    replacement: "false",
+    reason: "An error with the field never has the value undefined."
+  },
+  {
+    file: "src/internal/executions/poller.ts",
+    source: "if (state.latest === undefined || state.latest === before) return this.next",
+    original: "state.latest === undefined",
+    replacement: "false",
+    reason: "If the latest state is undefined, the state before is undefined too. The condition only narrows the type."
+  },
+  {
     file: "src/internal/executions/decode.ts",
     source: 'const text = nonEmptyString(status)?.toUpperCase() ?? ""',
     original: '""',
