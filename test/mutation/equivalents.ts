@@ -1488,5 +1488,12 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "true",
     replacement: "false",
     reason: "Several loops have the same result as one loop, and only take longer."
+  },
+  {
+    file: "src/internal/batch/itemReader.ts",
+    source: "if (beforeSubmit === undefined || stop.cause !== undefined) return",
+    original: "stop.cause !== undefined",
+    replacement: "false",
+    reason: "`runUnlessStopped` does not start `beforeSubmit` after the stop. The check only saves time."
   }
 ]
