@@ -1,6 +1,6 @@
 /** Tests the limits of a batch: balance, API key, `stop`, `beforeSubmit`, `maxCost`, retry budget and rate limit. */
 import { assert, describe, it } from "@effect/vitest"
-import { Array, Clock, Effect, Fiber, Metric, Ref, Schedule, Stream } from "effect"
+import { Array, Clock, Effect, Fiber, Metric, Option, Ref, Schedule, Stream } from "effect"
 import { Batch, Metrics } from "effect-modelroute"
 import * as Simulator from "effect-modelroute/Simulator"
 import {
@@ -371,6 +371,9 @@ describe("Batch.run", () => {
           yield* batch.stop
           const outcomes = yield* Fiber.join(running)
           const after = (yield* readLedger).executions.length
+          // The request effect of the last item ended after the stop, so the item has no journal entry.
+          const [last] = yield* (yield* Batch.Journal).read("catalogue", ["30"])
+          assert.deepStrictEqual(last, Option.none())
           yield* Effect.sleep("25 hours")
           return { outcomes, stopped, after, second: yield* collect(Batch.run(range(31), batchOptions)) }
         }),
@@ -704,6 +707,21 @@ describe("Batch.run with maxCost", { concurrent: true }, () => {
         })
       )
       assert.strictEqual(charged, "0.240")
+    })
+  )
+
+  it.effect("submits a waiting item after the executions of an earlier run have ended", () =>
+    Effect.gen(function* () {
+      const { charged, outcomes } = yield* runBatchTest(
+        Effect.gen(function* () {
+          yield* Effect.timeoutOption(Stream.runDrain(Batch.run([0, 1], batchOptions)), "1 second")
+          // Two holds of 0.048 leave too little for a third hold. Two costs of 0.040 leave enough.
+          const outcomes = yield* collect(Batch.run([0, 1, 2, 3], { ...batchOptions, maxCost: "0.13" }))
+          return { outcomes, charged: (yield* readLedger).charged }
+        })
+      )
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 3, NotAttempted: 1 })
+      assert.strictEqual(charged, "0.120")
     })
   )
 

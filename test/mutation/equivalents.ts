@@ -1495,5 +1495,12 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "stop.cause !== undefined",
     replacement: "false",
     reason: "`runUnlessStopped` does not start `beforeSubmit` after the stop. The check only saves time."
+  },
+  {
+    file: "src/internal/batch/resume.ts",
+    source: "if (reservation !== undefined) costBudget?.endReservation(reservation, settledCost(last))",
+    original: "reservation !== undefined",
+    replacement: "true",
+    reason: "Without a budget, the optional call does nothing. The condition only narrows the type."
   }
 ]
