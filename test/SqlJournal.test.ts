@@ -165,6 +165,7 @@ for (const { name, open, skip = false } of databases) {
                   Effect.asVoid(readAll(journal, "b"))
                 ]) {
                   const error = yield* Effect.flip(effect)
+                  assert.strictEqual(error.operation, "Batch.run")
                   assert.include(
                     error.message,
                     `the row of the item "x" of the batch "b" in the table "${table}" is unreadable`
@@ -185,6 +186,7 @@ for (const { name, open, skip = false } of databases) {
           Effect.gen(function* () {
             const error = yield* Effect.flip(sql.withTransaction(journal.write("b", [makeEntry("x", "Submitted")])))
             assert.strictEqual(error._tag, "JournalError")
+            assert.strictEqual(error.operation, "Batch.run")
             assert.include(error.message, "Run the batch outside of `sql.withTransaction`")
             yield* journal.write("b", [makeEntry("x", "Submitted")])
             assert.lengthOf(yield* readAll(journal, "b"), 1)
@@ -344,6 +346,7 @@ describe("SqlJournal", () => {
       })
       const layer = Layer.provide(SqlJournal.layer(), Layer.succeed(SqlClient.SqlClient, mysql))
       const error = yield* Effect.flip(runProcess(layer, () => Effect.void))
+      assert.strictEqual(error.operation, "SqlJournal.layer")
       assert.include(error.message, "this database is neither SQLite nor PostgreSQL")
     }).pipe(Effect.scoped)
   )

@@ -1502,5 +1502,40 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "reservation !== undefined",
     replacement: "true",
     reason: "Without a budget, the optional call does nothing. The condition only narrows the type."
+  },
+  {
+    file: "src/internal/batch/journalSql.ts",
+    source: "() => unreadableRow(table, batch, item)",
+    original: "() => unreadableRow(table, batch, item)",
+    replacement: "() => undefined",
+    reason: "The next step replaces the error."
+  },
+  {
+    file: "src/internal/batch/journalSql.ts",
+    source: "{ discard: true }",
+    original: "{ discard: true }",
+    replacement: "{}",
+    reason: "The effects have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/journalSql.ts",
+    source: "{ discard: true }",
+    original: "true",
+    replacement: "false",
+    reason: "The effects have no results. The option only saves memory."
+  },
+  {
+    file: "src/internal/batch/journalSql.ts",
+    source: "const last = page.length < rowsPerPage ? undefined : page.at(-1)?.item",
+    original: "page.length < rowsPerPage",
+    replacement: "false",
+    reason: "An empty page then ends the stream. The check only saves the query of this page."
+  },
+  {
+    file: "src/internal/batch/journalSql.ts",
+    source: "const last = page.length < rowsPerPage ? undefined : page.at(-1)?.item",
+    original: "page.at(-1)?.item",
+    replacement: "page.at(-1).item",
+    reason: "A page of this size has a last row. The types do not contain this fact."
   }
 ]
