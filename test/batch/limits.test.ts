@@ -710,6 +710,25 @@ describe("Batch.run with maxCost", { concurrent: true }, () => {
     })
   )
 
+  it.effect("stops the submissions of all remaining items when a hold would exceed the limit", () =>
+    Effect.gen(function* () {
+      const { outcomes, stopped } = yield* runBatchTest(
+        Effect.gen(function* () {
+          const batch = yield* Batch.make(range(3), {
+            ...batchOptions,
+            concurrency: 1,
+            maxCost: "0.06",
+            hold: (n) => (n === 2 ? "0.01" : "0.048")
+          })
+          const outcomes = yield* collect(batch.outcomes)
+          return { outcomes, stopped: (yield* batch.progress.get).stopped }
+        })
+      )
+      assert.deepStrictEqual(countTags(outcomes), { Succeeded: 1, NotAttempted: 2 })
+      assert.deepStrictEqual([countReasons(outcomes), stopped], [{ MaxCost: 2 }, "MaxCost"])
+    })
+  )
+
   it.effect("submits a waiting item after the executions of an earlier run have ended", () =>
     Effect.gen(function* () {
       const { charged, outcomes } = yield* runBatchTest(
