@@ -1537,5 +1537,12 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     original: "page.at(-1)?.item",
     replacement: "page.at(-1).item",
     reason: "A page of this size has a last row. The types do not contain this fact."
+  },
+  {
+    file: "src/internal/batch/recordOutcome.ts",
+    source: "...omitUndefined({ entry })",
+    original: "{ entry }",
+    replacement: "{}",
+    reason: "The entry of an item that was not submitted is not read, because the batch has stopped."
   }
 ]
