@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, DateTime, Effect, Option, Redacted } from "effect"
+import { Chunk, DateTime, Effect, Layer, Option, Redacted } from "effect"
 import { type Execution, IdempotencyKey } from "effect-modelroute"
 import { Fault, Simulator } from "effect-modelroute/Simulator"
 import { failureOf, valueOf } from "../utils/exit.js"
@@ -144,6 +144,23 @@ describe("executions.create", () => {
       })
     ).pipe(Effect.provide(layer({ keys: IdempotencyKey.layerDeterministic({ scope: "test" }) })))
   )
+
+  it.effect("passes the operation and the body of the request to the IdempotencyKey service", () => {
+    const requests: Array<IdempotencyKey.KeyRequest> = []
+    const keys = Layer.succeed(IdempotencyKey.IdempotencyKey, {
+      next: (request) =>
+        Effect.sync(() => {
+          requests.push(request)
+          return "key-1"
+        })
+    })
+    return withClient((client) =>
+      Effect.gen(function* () {
+        yield* client.executions.create(image)
+        assert.deepStrictEqual(requests, [{ operation: "executions.create", body: image }])
+      })
+    ).pipe(Effect.provide(layer({ keys })))
+  })
 
   it.effect("creates only one execution if the response is lost and the request is retried", () =>
     withClient((client) =>
