@@ -186,7 +186,7 @@ for (const { name, open, skip = false } of databases) {
           Effect.gen(function* () {
             const error = yield* Effect.flip(sql.withTransaction(journal.write("b", [makeEntry("x", "Submitted")])))
             assert.strictEqual(error._tag, "JournalError")
-            assert.strictEqual(error.operation, "Batch.run")
+            assert.propertyVal(error, "operation", "Batch.run")
             assert.include(error.message, "Run the batch outside of `sql.withTransaction`")
             yield* journal.write("b", [makeEntry("x", "Submitted")])
             assert.lengthOf(yield* readAll(journal, "b"), 1)

@@ -28,7 +28,10 @@ export default defineConfig({
     ...quick.test,
     include: tests === undefined ? [] : JSON.parse(tests),
     globalSetup: [],
-    provide: { ...quick.test?.provide, postgres: { url: "postgres://127.0.0.1", reason: "Mutation tests use no database" } },
+    provide: {
+      ...quick.test?.provide,
+      postgres: { url: "postgres://127.0.0.1", reason: "Mutation tests use no database" }
+    },
     // Stryker reports the results. The default reporter would print the source of each failed test.
     reporters: [{}],
     setupFiles: [fileURLToPath(new URL("mutation/resetMutant.ts", import.meta.url))],
