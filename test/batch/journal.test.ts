@@ -359,7 +359,7 @@ for (const { isInMemory = false, name, open, skip = false } of kinds) {
     it.live("reads and writes several batches concurrently", () =>
       withNewJournal((journal) =>
         Effect.gen(function* () {
-          const batches = Array.makeBy(20, (n) => `batch ${n}`)
+          const batches = Array.makeBy(numRuns(6, 20), (n) => `batch ${n}`)
           yield* Effect.forEach(
             batches,
             (batch) =>
