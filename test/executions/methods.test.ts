@@ -112,6 +112,14 @@ describe("executions.result", () => {
     ["no status and a running execution", ok({ id }), ok(processing), "still PROCESSING", 2],
     ["no status and an execution with output", ok({ id }), ok({ ...completed, output: found }), found, 2],
     ["no status and a null output", ok({ id, output: null }), ok({ ...completed, output: found }), found, 2],
+    ["an output without a status and a COMPLETED execution", ok({ id, output: found }), ok(completed), found, 2],
+    [
+      "an output without a status and a running execution",
+      ok({ id, output: found }),
+      ok(processing),
+      "still PROCESSING",
+      2
+    ],
     ["no id", ok({ output: found }), ok({}), "UnexpectedResponse", 1],
     ["PROCESSING and a null output", ok({ ...processing, output: null }), ok({}), "still PROCESSING", 1],
     ["FAILED", ok(failed), ok({}), "GenerationFailed", 1],

@@ -92,6 +92,25 @@ export const mergeExecution = (known: Execution.Execution, update: Execution.Exe
     { disableValidation: true }
   )
 
+/**
+ * Adds the output in a result to the known state of a COMPLETED execution. Merges the two, because a result contains few
+ * fields besides the output. Accepts a result without a status. Ignores a result with another status, because such a
+ * result comes from a stale replica.
+ *
+ * @internal
+ */
+export const addResult = (known: Observation, { execution, hasNoOutput }: Observation): Observation => {
+  const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"
+  const isUsable = isCurrent && (hasNoOutput === true || decode.outputOf(execution) !== undefined)
+  const completed = isUsable
+    ? mergeExecution(
+        known.execution,
+        new Execution.Execution({ ...execution, status: "COMPLETED" }, { disableValidation: true })
+      )
+    : known.execution
+  return { ...known, execution: completed, hasNoOutput: isCurrent && hasNoOutput === true }
+}
+
 /** @internal Returns `true` if two states of an execution have the same expiry. */
 export const hasSameExpiry = (a: Execution.Execution, b: Execution.Execution | undefined): boolean =>
   a.expiresAt?.epochMillis === b?.expiresAt?.epochMillis

@@ -8,8 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Execution from "../../Execution.js"
 import { isNotFound, type RequestFailure } from "../../ModelRouteError.js"
 import { isForeignResponse, isGone, isNotReady, isRateLimit } from "../errors/semantics.js"
-import * as decode from "./decode.js"
 import {
+  addResult,
   expiryGraceMillis,
   hasSameExpiry,
   lacksError,
@@ -59,27 +59,12 @@ const onExecutionPolled = (state: PollState, polled: Observation): PollState => 
   }
 }
 
-/**
- * Returns the state after a poll of the result. Merges the response into the known execution, because the response
- * contains few fields besides the output. Ignores a response with a status other than COMPLETED, because such a
- * response comes from a stale replica. Accepts a response without a status.
- */
-const onResultPolled = (state: PollState, known: Observation, { execution, hasNoOutput }: Observation): PollState => {
-  const isCurrent = execution.status === "COMPLETED" || execution.status === "UNKNOWN"
-  const isUsable = isCurrent && (hasNoOutput === true || decode.outputOf(execution) !== undefined)
-  const completed = isUsable
-    ? mergeExecution(
-        known.execution,
-        new Execution.Execution({ ...execution, status: "COMPLETED" }, { disableValidation: true })
-      )
-    : known.execution
-  const latest = { ...known, execution: completed, hasNoOutput: isCurrent && hasNoOutput === true }
-  return {
-    ...withObservation(state, latest),
-    pollCount: state.pollCount + 1,
-    resultPollCount: state.resultPollCount + 1
-  }
-}
+/** Returns the state after a poll of the result. */
+const onResultPolled = (state: PollState, known: Observation, result: Observation): PollState => ({
+  ...withObservation(state, addResult(known, result)),
+  pollCount: state.pollCount + 1,
+  resultPollCount: state.resultPollCount + 1
+})
 
 /** @internal Returns the initial state of a wait. */
 export const start = (options: {

@@ -10,7 +10,7 @@ import { isClientError } from "../errors/semantics.js"
 import type { CallStats } from "../telemetry.js"
 import { errorFields, toResult, type WaitContext } from "./completion.js"
 import * as decode from "./decode.js"
-import { lacksOutput, type Observation } from "./observation.js"
+import { addResult, lacksOutput, type Observation } from "./observation.js"
 import { type ExecutionsContext, fetchExecution, fetchResult } from "./operations.js"
 
 const operation = "executions.result"
@@ -45,9 +45,18 @@ export const fetchCompleted = (
       : toResult(waitContext, observation.execution, notReady)
   return fetchResult(context, operation, id, stats).pipe(
     Effect.flatMap((result) => {
-      const isOutdated = !hasOutput(result) && ["COMPLETED", "UNKNOWN"].includes(result.execution.status)
-      // A stale replica can omit the output from the result, although the execution already contains the output.
-      return isOutdated ? latest : Effect.succeed(result)
+      switch (result.execution.status) {
+        case "UNKNOWN":
+          // A result without a status is not proof that the execution has ended.
+          return Effect.map(latest, (known) =>
+            known.execution.status === "COMPLETED" ? addResult(known, result) : known
+          )
+        case "COMPLETED":
+          // A stale replica can omit the output from the result, although the execution already contains the output.
+          return hasOutput(result) ? Effect.succeed(result) : latest
+        default:
+          return Effect.succeed(result)
+      }
     }),
     // After a 4xx response, the latest state of the execution determines the result or the error. If the execution is
     // COMPLETED without output, the 4xx response determines the error.
