@@ -55,6 +55,29 @@ describe("DurableExecution.cancel", () => {
     }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
   )
 
+  it.effect("cancels the execution of a workflow that was resumed after a rejected create request", () =>
+    Effect.gen(function* () {
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("5 seconds")
+      yield* Effect.flatMap(Simulator, ({ topUp }) => topUp("1.00"))
+      yield* DurableExecution.resume("order-7")
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* cancelNow, { tag, statuses: ["CANCELLED"], cancels: [10] })
+    }).pipe((test) => simulate(test, { simulator: { balance: "0.00" } }))
+  )
+
+  it.effect("repeats the ambiguous create request of a workflow that was resumed to cancel its execution", () =>
+    Effect.gen(function* () {
+      yield* injectInto("executions.create", Fault.apiError("UNAUTHORIZED", { status: 401 }), Fault.dropAfter)
+      yield* DurableExecution.start("order-7", image)
+      yield* TestClock.adjust("5 seconds")
+      yield* DurableExecution.resume("order-7")
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* cancelNow, { tag, statuses: ["CANCELLED"], cancels: [10] })
+      assert.deepStrictEqual(yield* secondsOf("create"), [0, 5, 10])
+    }).pipe(simulate)
+  )
+
   it.effect("repeats an ambiguous create request to cancel its execution", () =>
     Effect.gen(function* () {
       yield* injectInto("executions.create", Fault.dropAfter)

@@ -189,12 +189,6 @@ const submitOnce = (
 const canSucceedLater = (error: typeof SubmitError.Type): boolean =>
   error._tag !== "SubmissionOutcomeUnknown" && (error.retryable || stopsAccount(error) || isForeignResponse(error))
 
-/** Suspends the workflow until the wait after a rejected submission is over. `wait` is the number of the submission. */
-const waitAfter = ({ delays }: DurableContext, wait: number): Effect.Effect<void, never, Services> =>
-  Effect.flatMap(isWaitOver("submit", wait), (isOver) =>
-    isOver ? Effect.void : suspendUntil("submit", wait, delayOf(delays, wait), isWaitOver("submit", wait))
-  )
-
 /**
  * Sends the submission with the number `index`, or reads its stored result. After an error that can pass, waits and
  * continues with the next submission. Fails with any other error.
@@ -213,14 +207,15 @@ const submitFrom = (
     }
     const { ambiguousSince, error } = result
     submission.ambiguousSince = ambiguousSince
+    if (!instance.interrupted && !canSucceedLater(error)) return yield* error
+    if (!isNew && (yield* isWaitOver("submit", index))) return yield* submitFrom(context, submission, index + 1)
     // The workflow was cancelled. The engine ends a cancelled workflow when the workflow is suspended.
     if (instance.interrupted) yield* suspend
-    if (!canSucceedLater(error)) return yield* error
+    const millis = delayOf(context.delays, index)
     if (isNew) {
-      const millis = delayOf(context.delays, index)
       yield* reportSuspension(context.suspensions, submission, error, "The execution could not be submitted", millis)
     }
-    yield* waitAfter(context, index)
+    yield* suspendUntil("submit", index, millis, isWaitOver("submit", index))
     return yield* submitFrom(context, submission, index + 1)
   })
 
