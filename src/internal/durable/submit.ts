@@ -223,9 +223,12 @@ const submitFrom = (
  * Submits the execution until the API accepts the request. Suspends the workflow after a temporary error, such as an
  * outage or an insufficient balance.
  *
- * Continues with the latest submission whose result is known to be a rejection, because only the wait after a rejection
- * has a clock of the kind `submit`. A deferred that counts the rejections would be simpler, but a workflow must not send
- * signals to itself: a cluster engine delivers such a signal when the workflow is suspended, and runs the workflow again.
+ * Continues with a submission that was rejected, because only the wait after a rejection has a clock of the kind
+ * `submit`. Usually, this is the latest rejected submission. If `resume` has ended a wait before its clock, this can be
+ * an earlier submission. The stored results of the later submissions are then read in order.
+ *
+ * A deferred that counts the rejections would be simpler, but a workflow must not send signals to itself. A cluster
+ * engine delivers such a signal after the workflow is suspended, and then runs the workflow again.
  *
  * @internal
  */

@@ -53,8 +53,9 @@ const bisect = (low: number, high: number, isOver: Predicate): Effect.Effect<num
 }
 
 /**
- * Returns the first index from `from` with `isOver(index) === false`. `isOver` must return `false` for all later
- * indices. Calls `isOver` only a logarithmic number of times, because each call can be a database query.
+ * Returns the first index from `from` with `isOver(index) === false`. If `isOver` returns `true` for a later index, this
+ * function can instead return a later index whose predecessor is over. Calls `isOver` only a logarithmic number of
+ * times, because each call can be a database query.
  *
  * @internal
  */
