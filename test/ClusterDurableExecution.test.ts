@@ -52,7 +52,7 @@ const countRows = (workflowId: string) =>
 const startAndAwait = (id: string, request: Execution.CreateRequest) =>
   Effect.zipLeft(DurableExecution.start(id, request), DurableExecution.await(id))
 
-describe("ClusterDurableExecution.forget", () => {
+describe("ClusterDurableExecution.forget", { concurrent: true }, () => {
   it.live("deletes only the messages and replies of the given execution", () =>
     Effect.gen(function* () {
       const first = yield* startAndAwait("order-7", image)

@@ -35,9 +35,9 @@ export default defineConfig({
       }
     },
     testTimeout: 120_000,
-    // Vitest uses one worker on two cores by default. A second worker saves time while tests wait for processes.
+    // Vitest uses one worker on two cores by default. More workers save time while tests wait for timers and processes.
     isolate: false,
-    minWorkers: 2,
-    maxWorkers: 2
+    minWorkers: 3,
+    maxWorkers: 3
   }
 })

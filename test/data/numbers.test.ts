@@ -140,7 +140,7 @@ for (const [fields, values] of [
 /** Invalid and extreme header values. */
 const oddHeaders = ["NaN", "-1", "Infinity", "1e400", "0x10", "", " ", "9".repeat(400), "1.5", "soon", "1,,2"] as const
 
-describe("rate limit and content headers", () => {
+describe("rate limit and content headers", { concurrent: true }, () => {
   const day = 86_400_000
   /** Maximum delay of 100 years in milliseconds. */
   const maxDelayMillis = 100 * 365 * day
@@ -216,7 +216,7 @@ describe("rate limit and content headers", () => {
   )
 })
 
-describe("invalid latency_ms", () => {
+describe("invalid latency_ms", { concurrent: true }, () => {
   for (const latency of ["1e400", "-1e400", "-5", "1e300", '"NaN"']) {
     it.effect(`of ${latency} does not remove the delay between polls`, () => {
       const scarce = (at: number) => ({

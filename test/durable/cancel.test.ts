@@ -17,7 +17,7 @@ const cancelNow = Effect.gen(function* () {
 
 const tag = "DurableExecutionCancelled"
 
-describe("DurableExecution.cancel", () => {
+describe("DurableExecution.cancel", { concurrent: true }, () => {
   it.effect("cancels the execution of a suspended workflow", () =>
     Effect.gen(function* () {
       yield* DurableExecution.start("order-7", image)
@@ -134,7 +134,7 @@ const services = Layer.merge(harness.layer({ client: { retry: RetryPolicy.none }
 
 const workerLayer = Layer.provideMerge(DurableExecution.layer(), services)
 
-describe("worker of durable executions during its shutdown", () => {
+describe("worker of durable executions during its shutdown", { concurrent: true }, () => {
   const stopAt = (operation: "executions.create" | "executions.get", seconds: number) =>
     Effect.gen(function* () {
       yield* TestClock.setTime(harness.start)

@@ -35,7 +35,7 @@ const create = (body: unknown = fluxRequest): CallEffect<string> =>
 const describeEvents = (received: ReadonlyArray<ReceivedEvent>) =>
   received.map(({ at, json }) => [String(json["event_type"]).replace("execution.", ""), at])
 
-describe("Simulator webhook endpoints", () => {
+describe("Simulator webhook endpoints", { concurrent: true }, () => {
   test(
     "have the long shape by default",
     {},
@@ -148,7 +148,7 @@ describe("Simulator webhook endpoints", () => {
   }
 })
 
-describe("Simulator webhook events", () => {
+describe("Simulator webhook events", { concurrent: true }, () => {
   const documented = makeReceiver()
   test(
     "are sent when an execution starts and ends",
@@ -403,7 +403,7 @@ describe("Simulator webhook events", () => {
   )
 })
 
-describe("Simulator webhook deliveries", () => {
+describe("Simulator webhook deliveries", { concurrent: true }, () => {
   const failing = makeReceiver(() => 500)
   test(
     "are retried after 2, 4, 8, 16 and 30 minutes with a new signature",
@@ -702,7 +702,7 @@ describe("Simulator webhook deliveries", () => {
   )
 })
 
-describe("Simulator background fibers", () => {
+describe("Simulator background fibers", { concurrent: true }, () => {
   /** Fails if a fiber still sleeps after the program. The scope of the simulator stays open. */
   const testNoFiber = <E>(
     name: string,
@@ -822,7 +822,7 @@ describe("Simulator background fibers", () => {
   )
 })
 
-describe("Simulator option `seed`", () => {
+describe("Simulator option `seed`", { concurrent: true }, () => {
   it.effect("determines the generated ids and secrets", () => {
     const secretsOf = (seed: number) =>
       Effect.gen(function* () {
