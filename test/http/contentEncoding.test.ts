@@ -8,7 +8,7 @@ import { assert } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import { Execution, File, RetryPolicy, WebhookEndpoint } from "effect-modelroute"
 import { serve } from "../utils/server.js"
-import { makeClientAt, overEachTransport, transports } from "../utils/transports.js"
+import { makeClientAt, overEachTransport } from "../utils/transports.js"
 
 const id = Execution.ExecutionId.make("exec_1")
 const fileId = File.FileId.make("file_1")
@@ -63,10 +63,8 @@ const stall = (response: ServerResponse, encoding: string, body: Uint8Array, sen
 }
 
 overEachTransport((test, name) => {
-  for (const [index, [format, encoding, encoded]] of encodings.entries()) {
-    // The quick tests contain one format for each transport.
-    const run = index === Object.keys(transports).indexOf(name) ? test : test.full
-    run(
+  for (const [format, encoding, encoded] of encodings) {
+    test(
       `files.download decodes a file in ${format}`,
       Effect.gen(function* () {
         const server = yield* serveFile({ size_bytes: file.length }, (response) => send(response, encoding, encoded))
@@ -79,7 +77,7 @@ overEachTransport((test, name) => {
       })
     )
 
-    run(
+    test(
       `files.download fails with TransportError if a file in ${format} is truncated`,
       Effect.gen(function* () {
         const server = yield* serveFile({ size_bytes: file.length }, (response) =>
@@ -92,7 +90,7 @@ overEachTransport((test, name) => {
       })
     )
 
-    run(
+    test(
       `files.download ${name === "fetch" ? "rejects" : "accepts"} a file in ${format} without a known size`,
       Effect.gen(function* () {
         const server = yield* serveFile({}, (response) => send(response, encoding, encoded))
@@ -105,7 +103,7 @@ overEachTransport((test, name) => {
       })
     )
 
-    run(
+    test(
       `files.download resumes a stalled download in ${format} after the attempt timeout`,
       Effect.forEach(
         [0, 1, 2, 3, 20_000],
@@ -124,7 +122,7 @@ overEachTransport((test, name) => {
       )
     )
 
-    run(
+    test(
       `files.download resumes a download in ${format} after a broken connection`,
       Effect.forEach(
         [0, 1, 2, 3, 20_000],
@@ -143,7 +141,7 @@ overEachTransport((test, name) => {
       )
     )
 
-    run(
+    test(
       `executions.get decodes a response in ${format}`,
       Effect.gen(function* () {
         const execution = { id: "exec_1", status: "COMPLETED", output: { text: "é".repeat(5000) } }
@@ -155,7 +153,7 @@ overEachTransport((test, name) => {
       })
     )
 
-    run(
+    test(
       `webhookEndpoints.remove fails with TransportError if a response in ${format} is truncated`,
       Effect.forEach(
         [1, 2, 5],
