@@ -231,3 +231,9 @@ export const cancelCall = (app: App, call: Call): Effect.Effect<void> =>
       app.process.fork(Effect.ignore(app.client.executions.cancel(storedId)))
     }
   })
+
+/** Starts the next attempt of a suspended durable execution. Has no effect on other calls. */
+export const resumeCall = (app: App, call: Call): void => {
+  if (call.settings.kind !== "durable") return
+  app.process.fork(Effect.provide(DurableExecution.resume(durableId(call)), app.services))
+}

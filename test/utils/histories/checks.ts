@@ -129,6 +129,22 @@ const checkCancel = (call: Call, run: CallRun, played: Played): Violations => {
     : [`"${call.prompt}" was interrupted, but ${executionId} was not cancelled`]
 }
 
+/** Returns whether the workflow of a cancelled durable execution cancelled the execution that it had created. */
+const checkDurableCancel = (call: Call, run: CallRun, played: Played): Violations => {
+  const entry = entryOf(played, call.prompt)
+  if (run.end?._tag !== "Unresolved" || run.end.error._tag !== "DurableExecutionCancelled") return []
+  const isSent = creates(played).some(
+    ({ at, body }) => at >= run.startedAt && promptOf(decoder.decode(body)) === call.prompt
+  )
+  if (entry === undefined || !isSent) return []
+  const { executionId, idempotencyKey = "" } = entry
+  const isCancelled = played.requests.some(
+    (request) => request.operation === "executions.cancel" && request.executionId === executionId
+  )
+  const isReported = run.process.warnings.some((text) => text.includes(executionId) || text.includes(idempotencyKey))
+  return isCancelled || isReported ? [] : [`"${call.prompt}" was cancelled, but ${executionId} was not cancelled`]
+}
+
 /** Checks the end of each call: its output, its error or its interruption. */
 const checkCall = (call: Call, played: Played): Violations => {
   const { isAbandoned, prompt, settings } = call
@@ -152,7 +168,11 @@ const checkCall = (call: Call, played: Played): Violations => {
 export const checkCalls = (played: Played): Violations =>
   played.calls.flatMap((call) => [
     ...checkCall(call, played),
-    ...call.runs.flatMap((run) => [...checkError(call, run, played), ...checkCancel(call, run, played)])
+    ...call.runs.flatMap((run) => [
+      ...checkError(call, run, played),
+      ...checkCancel(call, run, played),
+      ...checkDurableCancel(call, run, played)
+    ])
   ])
 
 /** Returns the last outcome of each item. */

@@ -80,6 +80,7 @@ export type Command =
   | { readonly _tag: "InterruptBatch" }
   | { readonly _tag: "Poll"; readonly call: number }
   | { readonly _tag: "Cancel"; readonly call: number }
+  | { readonly _tag: "Resume"; readonly call: number }
   | { readonly _tag: "Interrupt"; readonly call: number }
   | { readonly _tag: "Fault"; readonly on: FaultTarget; readonly fault: FaultName; readonly times: number }
   | { readonly _tag: "Outcome"; readonly status: "FAILED" | "CANCELLED" | "EXPIRED" }
@@ -128,7 +129,8 @@ const callCommands = [
   { weight: 10, arbitrary: start },
   { weight: 4, arbitrary: fc.record({ _tag: oneOf("Interrupt"), call }) },
   { weight: 2, arbitrary: fc.record({ _tag: oneOf("Poll"), call }) },
-  { weight: 2, arbitrary: fc.record({ _tag: oneOf("Cancel"), call }) }
+  { weight: 2, arbitrary: fc.record({ _tag: oneOf("Cancel"), call }) },
+  { weight: 2, arbitrary: fc.record({ _tag: oneOf("Resume"), call }) }
 ]
 
 const batchCommands = [

@@ -130,6 +130,11 @@ const playCommand = (session: Session, command: Command): Effect.Effect<void> =>
         const call = findCall(session, command.call)
         return call === undefined ? undefined : yield* calls.cancelCall(app, call)
       }
+      case "Resume": {
+        const app = yield* ensureApp(session)
+        const call = findCall(session, command.call)
+        return call === undefined ? undefined : calls.resumeCall(app, call)
+      }
       case "Interrupt": {
         const call = findCall(session, command.call)
         return call === undefined ? undefined : yield* calls.interruptCall(call)
