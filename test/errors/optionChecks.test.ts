@@ -127,6 +127,28 @@ describe("callback or option with a wrong type", () => {
     })
   )
 
+  it.effect("causes InvalidRequest with the execution id in executions.run if onAccepted throws an exception", () =>
+    Effect.gen(function* () {
+      const fake = makeFakeClient(() => accepted)
+      const { executions } = yield* fake.client
+      const onAccepted = () => {
+        throw new Error("broken")
+      }
+      const error = failureOf(
+        yield* Effect.exit(silent(executions.run(image, { idempotencyKey: "key-1", onAccepted })))
+      )
+      assert.deepInclude(error, {
+        _tag: "InvalidRequest",
+        field: "onAccepted",
+        executionId: id,
+        idempotencyKey: "key-1",
+        attempts: 1
+      })
+      assert.include(error.message, "executions.run: onAccepted threw an exception (broken)")
+      assert.lengthOf(fake.urls, 1)
+    })
+  )
+
   for (const method of ["upload", "uploadProgress"] as const) {
     it.effect(`causes InvalidRequest in files.${method} if onProgress returns a Promise`, () =>
       Effect.gen(function* () {

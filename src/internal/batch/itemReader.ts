@@ -15,11 +15,12 @@ import type * as Execution from "../../Execution.js"
 import { type InvalidRequest, JournalError } from "../../ModelRouteError.js"
 import { canonicalJson } from "../data/canonicalJson.js"
 import { encodeCreateBody } from "../executions/requests.js"
+import { runCallback } from "../errors/callback.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { decodeCompleted } from "../typedModels/decode.js"
 import { isRequest, toCreateRequest } from "../typedModels/request.js"
 import { type PreparedInput, type Request, RequestTypeId, type UploadSource } from "../typedModels/types.js"
-import { tryCallback, tryEffectCallback } from "./callback.js"
+import { tryCallback } from "./callback.js"
 import { parseAmount } from "./costBudget.js"
 import { computeDigest, type Item } from "./item.js"
 import type { JournalEntry } from "./journalEntry.js"
@@ -245,7 +246,7 @@ const confirmSubmit = <A, E, E2, R, Out>(
     const plans = yield* Effect.forEach(group, planItem)
     const count = plans.filter(({ _tag }) => _tag === "Submit").length
     if (count === 0) return
-    const isConfirmed = yield* stop.runUnlessStopped(tryEffectCallback("beforeSubmit", () => beforeSubmit(count)))
+    const isConfirmed = yield* stop.runUnlessStopped(runCallback(operation, "beforeSubmit", () => beforeSubmit(count)))
     if (isConfirmed === false) yield* stop.trigger({ reason: "BeforeSubmit" })
   })
 

@@ -16,9 +16,10 @@ import type { Service } from "../../ModelRouteClient.js"
 import type { InvalidRequest, JournalError } from "../../ModelRouteError.js"
 import * as money from "../data/money.js"
 import * as monotonic from "../data/monotonic.js"
+import { runCallback } from "../errors/callback.js"
 import { invalidRequest } from "../errors/invalidRequest.js"
 import { CurrentAttemptInterceptor } from "../http/attemptInterceptor.js"
-import { tryEffectCallback } from "./callback.js"
+
 import { CostBudget } from "./costBudget.js"
 import { sizeOf, toStream } from "./input.js"
 import { canMarkDelivered, type Item, type ItemContext, type ItemResult, markDelivered } from "./item.js"
@@ -66,7 +67,7 @@ const deliverResult = <A, E, E2, R, Out>(
   result: ItemResult<A, E, Out>
 ): Effect.Effect<ItemResult<A, E, Out>, E2 | InvalidRequest, R> => {
   if (deliver === undefined || result.outcome.delivered) return Effect.succeed(result)
-  const delivery = tryEffectCallback("deliver", () => deliver(result.outcome))
+  const delivery = runCallback(operation, "deliver", () => deliver(result.outcome))
   return Effect.map(progress.countDelivery(delivery), (isDelivered) =>
     isDelivered === false ? { outcome: result.outcome } : result
   )
